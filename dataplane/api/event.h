@@ -1,0 +1,36 @@
+// What comes up from a transport to its worker. Plain values; the bytes they view belong to the transport until the
+// next poll().
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace millrace::dataplane {
+
+enum class EventKind : std::uint8_t {
+  Opened,    ///< a connection was accepted, or one that was asked for with connect() is there
+  Bytes,     ///< in-order bytes of a connection: never empty
+  Released,  ///< the slices of the Send with `token` are no longer read; comes exactly once for every Send
+  Closed,    ///< the connection is gone; no event for it follows, and every Send was Released before
+};
+
+enum class CloseReason : std::uint8_t {
+  None,
+  PeerClosed,     ///< orderly end of stream
+  Reset,          ///< error on the connection
+  Requested,      ///< our own Close
+  ConnectFailed,  ///< connect() did not succeed
+};
+
+struct Event {
+  EventKind kind{};
+  CloseReason reason = CloseReason::None;  ///< Closed
+  std::uint16_t listener = 0;              ///< Opened: index of the listener; connect(): 0
+  ConnId conn{};
+  std::uint64_t token = 0;   ///< Released
+  std::string_view bytes{};  ///< Bytes
+};
+
+}  // namespace millrace::dataplane

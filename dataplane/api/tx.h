@@ -1,0 +1,34 @@
+// What goes down from a worker to its transport, carried out in order by one submit().
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace millrace::dataplane {
+
+/// Bytes to send. They stay where they are, unchanged, until the Send's Released event.
+struct Slice {
+  const char* data = nullptr;
+  std::uint32_t size = 0;
+};
+
+enum class TxKind : std::uint8_t {
+  Send,    ///< put `slices` on the stream; at most Capabilities::sends_per_connection_max not yet Released
+  Close,   ///< orderly: what was sent before is flushed first; Closed follows
+  Abort,   ///< at once: what is unsent is dropped (and Released); Closed follows
+  Pause,   ///< stop reading. `unconsumed` (the tail of a Bytes event of this turn) is handed back and comes again first
+  Resume,  ///< read again; handed-back and held bytes come first, in order
+};
+
+struct TxOp {
+  TxKind kind{};
+  ConnId conn{};
+  std::uint64_t token = 0;            ///< Send: named in the Released event
+  std::span<const Slice> slices{};    ///< Send: the array itself is read only during submit()
+  std::string_view unconsumed{};      ///< Pause; may be given for several Bytes events of one connection, in order
+};
+
+}  // namespace millrace::dataplane

@@ -1,0 +1,62 @@
+// What the operator asked for, checked and complete. Made once on the main thread; copied into plain per-worker structs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::config {
+
+/// One `-l` address. `host` may be a literal or a name; port 0 means `Options::tcp_port`.
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct Options {
+  // Listening
+  std::vector<ListenAddress> listen;        ///< -l; empty: loopback, IPv4 and, where there is one, IPv6
+  std::uint16_t tcp_port = 11211;           ///< -p; 0: no TCP (with -s), or any free port (-p -1 in memcached's words)
+  bool tcp_port_any = false;                ///< -p -1
+  std::string unix_path;                    ///< -s
+  std::uint32_t unix_mode = 0700;           ///< -a
+  std::uint32_t connections_max = 1024;     ///< -c
+  std::uint32_t listen_backlog = 1024;      ///< -b
+  std::uint32_t idle_timeout_s = 0;         ///< -o idle_timeout
+  // Store
+  std::uint64_t memory_bytes = 64ULL << 20; ///< -m
+  bool evicts = true;                       ///< -M
+  std::uint32_t item_bytes_max = 1 << 20;   ///< -I
+  double growth_factor = 1.10;              ///< -f
+  std::uint32_t chunk_bytes_min = 48;       ///< -n
+  bool wants_huge_pages = false;            ///< -L: explicit huge pages or no start
+  bool locks_memory = false;                ///< -k
+  // Workers
+  std::optional<std::uint32_t> workers;     ///< -t; unset: one per core we may use
+  std::vector<std::uint32_t> cores;         ///< --cores; empty: chosen by the plan
+  bool may_oversubscribe = false;           ///< --oversubscribe: more workers than cores
+  bool polls = false;                       ///< --poll: idle workers spin
+  std::uint32_t requests_per_turn = 20;     ///< -R
+  // Surface
+  bool cas_enabled = true;                  ///< -C turns it off
+  bool shutdown_enabled = false;            ///< -A
+  bool flush_enabled = true;                ///< -F
+  bool dump_enabled = true;                 ///< -X
+  bool detail_enabled = false;              ///< -D given
+  char prefix_delimiter = ':';              ///< -D
+  // Process
+  int verbosity = 0;                        ///< -v, -vv, -vvv
+  bool daemonizes = false;                  ///< -d
+  bool ignores_hangup = false;              ///< -i is licence; SIGHUP is ignored with -r? see options.def
+  bool core_dumps = false;                  ///< -r
+  std::string user;                         ///< -u
+  std::string pid_file;                     ///< -P
+  bool shows_plan = false;                  ///< --show-plan
+  std::string topology;                     ///< --topology: hwloc synthetic string or XML file, with --show-plan
+  std::uint64_t hash_seed = 0;              ///< --hash-seed; 0: drawn at start
+  // Transport
+  std::uint32_t zero_copy_bytes_min = 0;    ///< --zero-copy-min; 0: never
+};
+
+}  // namespace millrace::config

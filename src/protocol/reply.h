@@ -1,0 +1,48 @@
+// Replies as bytes. The fixed lines, and the few that are built. Pure; writes into memory that the caller sized with the
+// constants here; returns the end of what was written. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace millrace::protocol {
+
+namespace reply {
+inline constexpr std::string_view kStored = "STORED\r\n";
+inline constexpr std::string_view kNotStored = "NOT_STORED\r\n";
+inline constexpr std::string_view kExists = "EXISTS\r\n";
+inline constexpr std::string_view kNotFound = "NOT_FOUND\r\n";
+inline constexpr std::string_view kDeleted = "DELETED\r\n";
+inline constexpr std::string_view kTouched = "TOUCHED\r\n";
+inline constexpr std::string_view kOk = "OK\r\n";
+inline constexpr std::string_view kEnd = "END\r\n";
+inline constexpr std::string_view kReset = "RESET\r\n";
+inline constexpr std::string_view kMetaNoop = "MN\r\n";
+inline constexpr std::string_view kCrlf = "\r\n";
+inline constexpr std::string_view kError = "ERROR\r\n";
+inline constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format\r\n";
+inline constexpr std::string_view kBadChunk = "CLIENT_ERROR bad data chunk\r\n";
+inline constexpr std::string_view kBadExptime = "CLIENT_ERROR invalid exptime argument\r\n";
+inline constexpr std::string_view kBadDelta = "CLIENT_ERROR invalid numeric delta argument\r\n";
+inline constexpr std::string_view kNotNumeric = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+inline constexpr std::string_view kTooLarge = "SERVER_ERROR object too large for cache\r\n";
+inline constexpr std::string_view kOutOfMemoryStoring = "SERVER_ERROR out of memory storing object\r\n";
+inline constexpr std::string_view kShutdownDisabled = "SERVER_ERROR: shutdown not enabled\r\n";
+inline constexpr std::string_view kTooManyConnections = "ERROR Too many open connections\r\n";
+}  // namespace reply
+
+/// Longest `VALUE <key> <flags> <bytes> <cas>\r\n`.
+inline constexpr std::size_t kValueLineBytesMax = 6 + 250 + 1 + 10 + 1 + 10 + 1 + 20 + 2;
+/// Longest number line.
+inline constexpr std::size_t kNumberLineBytesMax = 20 + 2;
+
+/// `VALUE <key> <flags> <bytes>\r\n`, at most kValueLineBytesMax.
+char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std::uint32_t value_bytes) noexcept;
+/// `VALUE <key> <flags> <bytes> <cas>\r\n`.
+char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std::uint32_t value_bytes,
+                       std::uint64_t cas) noexcept;
+/// `<number>\r\n`.
+char* write_number_line(char* at, std::uint64_t number) noexcept;
+
+}  // namespace millrace::protocol
