@@ -10,17 +10,18 @@
 namespace millrace::dataplane {
 
 enum class EventKind : std::uint8_t {
-  Opened,    ///< a connection was accepted, or one that was asked for with connect() is there
-  Bytes,     ///< in-order bytes of a connection: never empty
-  Released,  ///< the slices of the Send with `token` are no longer read; comes exactly once for every Send
-  Closed,    ///< the connection is gone; no event for it follows, and every Send was Released before
+  Opened,        ///< a connection was accepted, or one that was asked for with connect() is there
+  Bytes,         ///< in-order bytes of a connection: never empty
+  PeerFinished,  ///< the peer will send nothing more, but may still read: answer what is owed, then submit Close
+  Released,      ///< the slices of the Send with `token` are no longer read; comes exactly once for every Send
+  Closed,        ///< the connection is gone; no event for it follows, and every Send was Released before
 };
 
 enum class CloseReason : std::uint8_t {
   None,
-  PeerClosed,     ///< orderly end of stream
+  PeerClosed,     ///< our Close, after the peer had finished
   Reset,          ///< error on the connection
-  Requested,      ///< our own Close
+  Requested,      ///< our own Close or Abort, while the peer might have gone on
   ConnectFailed,  ///< connect() did not succeed
 };
 

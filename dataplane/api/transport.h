@@ -33,15 +33,16 @@ struct TransportCounters {
   std::uint64_t accepted = 0;
   std::uint64_t accept_failed_no_descriptor = 0;  ///< EMFILE, ENFILE: accepting paused for a while
   std::uint64_t accept_failed_other = 0;
-  std::uint64_t accept_paused_us = 0;             ///< time not accepting because of the above
+  std::uint64_t accept_failed_table_full = 0;  ///< accepted with no slot left, so closed; accepting paused
+  std::uint64_t accept_paused_us = 0;          ///< time not accepting because of the above
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t receive_buffers_exhausted = 0;    ///< a receive found no free buffer and was armed again
+  std::uint64_t receive_buffers_exhausted = 0;  ///< a receive found no free buffer and was armed again
   std::uint64_t sends = 0;
   std::uint64_t sends_zero_copy = 0;
   std::uint64_t polls_that_slept = 0;
   std::uint64_t connections_open = 0;
-  std::uint64_t receive_buffers_lent = 0;         ///< returns to 0 when no event's bytes are out
+  std::uint64_t receive_buffers_lent = 0;  ///< returns to 0 when no event's bytes are out
   std::uint64_t bytes_held_for_paused = 0;
   std::uint64_t sends_in_flight = 0;
 };
