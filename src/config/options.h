@@ -1,4 +1,7 @@
 // What the operator asked for, checked and complete. Made once on the main thread; copied into plain per-worker structs.
+//
+// Ownership: a plain value. The initialisers here are the defaults, declared nowhere else: help reads them from Options{}.
+// Names, bounds, units and sentences are in options.def; relations between fields in validate.cc.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +19,15 @@ struct ListenAddress {
 
 struct Options {
   // Listening
-  std::vector<ListenAddress> listen;        ///< -l; empty: loopback, IPv4 and, where there is one, IPv6
-  std::uint16_t tcp_port = 11211;           ///< -p; 0: no TCP (with -s), or any free port (-p -1 in memcached's words)
-  bool tcp_port_any = false;                ///< -p -1
-  std::string unix_path;                    ///< -s
+  std::vector<ListenAddress> listen;        ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
+  std::uint16_t tcp_port = 11211;           ///< -p; 0: no TCP
+  bool tcp_port_any = false;                ///< -p -1: whatever port is free; tcp_port is then 0
+  std::string unix_path;                    ///< -s; not empty: the socket instead of TCP, as memcached has it
   std::uint32_t unix_mode = 0700;           ///< -a
   std::uint32_t connections_max = 1024;     ///< -c
   std::uint32_t listen_backlog = 1024;      ///< -b
-  std::uint32_t idle_timeout_s = 0;         ///< -o idle_timeout
+  std::uint32_t idle_timeout_s = 0;         ///< -o idle_timeout; 0: never
+  bool maxconns_fast = true;                ///< -o: over -c, close at once (else: leave them in the backlog)
   // Store
   std::uint64_t memory_bytes = 64ULL << 20; ///< -m
   bool evicts = true;                       ///< -M
@@ -43,20 +47,22 @@ struct Options {
   bool shutdown_enabled = false;            ///< -A
   bool flush_enabled = true;                ///< -F
   bool dump_enabled = true;                 ///< -X
+  bool tracks_sizes = false;                ///< -o track_sizes: `stats sizes` answers
   bool detail_enabled = false;              ///< -D given
   char prefix_delimiter = ':';              ///< -D
   // Process
   int verbosity = 0;                        ///< -v, -vv, -vvv
   bool daemonizes = false;                  ///< -d
-  bool ignores_hangup = false;              ///< -i is licence; SIGHUP is ignored with -r? see options.def
   bool core_dumps = false;                  ///< -r
-  std::string user;                         ///< -u
+  std::string user;                         ///< -u: whom to become after listening; never empty when we run as root
   std::string pid_file;                     ///< -P
   bool shows_plan = false;                  ///< --show-plan
   std::string topology;                     ///< --topology: hwloc synthetic string or XML file, with --show-plan
   std::uint64_t hash_seed = 0;              ///< --hash-seed; 0: drawn at start
   // Transport
   std::uint32_t zero_copy_bytes_min = 0;    ///< --zero-copy-min; 0: never
+
+  std::vector<std::string> notes;           ///< what was asked for and is not as the operator may expect: printed at start
 };
 
 }  // namespace millrace::config
