@@ -1,0 +1,174 @@
+// Opening of listening sockets, with sentences for what goes wrong.
+#include "dataplane/uring/listener.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+namespace millrace::uring {
+namespace {
+
+using dataplane::Endpoint;
+
+/// Closes the socket unless it is released: set-up has many ways out.
+class OwnedSocket {
+ public:
+  explicit OwnedSocket(int fd) : fd_(fd) {}
+  ~OwnedSocket() {
+    if (fd_ >= 0) {
+      close(fd_);
+    }
+  }
+  OwnedSocket(const OwnedSocket&) = delete;
+  OwnedSocket& operator=(const OwnedSocket&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+const sockaddr* address_of(const Endpoint& endpoint) { return reinterpret_cast<const sockaddr*>(&endpoint.address); }
+
+std::string explain_bind_failure(const Endpoint& endpoint, int error) {
+  const std::string where = endpoint.text();
+  switch (error) {
+    case EADDRINUSE:
+      return fmt::format("cannot listen on {}: another process does already; stop it, or choose another {}", where,
+                         endpoint.is_unix() ? "path" : "port");
+    case EACCES:
+    case EPERM:
+      if (endpoint.is_unix()) {
+        return fmt::format("cannot create the socket {}: no permission to write to its folder", where);
+      }
+      return fmt::format("cannot listen on {}: no permission; ports below 1024 need CAP_NET_BIND_SERVICE", where);
+    case EADDRNOTAVAIL:
+      return fmt::format("cannot listen on {}: this host has no such address (see `ip address`)", where);
+    case ENOENT:
+    case ENOTDIR:
+      return fmt::format("cannot create the socket {}: its folder does not exist", where);
+    default:
+      return fmt::format("cannot listen on {}: {}", where, std::strerror(error));
+  }
+}
+
+std::optional<std::string> set_flag(int fd, int level, int name, const char* text) {
+  const int on = 1;
+  if (setsockopt(fd, level, name, &on, sizeof on) == 0) {
+    return std::nullopt;
+  }
+  return fmt::format("a listening socket does not take {}: {}", text, std::strerror(errno));
+}
+
+/// A socket file that no process serves any more is in the way of bind(); one that is served, or is no socket, stays.
+Result<void> remove_stale_socket(const Endpoint& endpoint) {
+  const std::string path = endpoint.text();
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0) {
+    return {};  // nothing there; whatever else is wrong with the path, bind() will say
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return fail(
+        fmt::format("cannot create the socket {}: a file of that name exists and is no socket; remove it or choose "
+                    "another path",
+                    path));
+  }
+  const OwnedSocket probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int answered = connect(probe.get(), address_of(endpoint), endpoint.address_bytes);
+  // EAGAIN: somebody listens, with a full backlog.
+  if (answered == 0 || errno == EAGAIN) {
+    return fail(explain_bind_failure(endpoint, EADDRINUSE));
+  }
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return fail(fmt::format("cannot remove the stale socket {}: {}", path, std::strerror(errno)));
+  }
+  return {};
+}
+
+Result<void> prepare_tcp(int fd, const ListenerOptions& options) {
+  std::optional<std::string> problem = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+  if (!problem && options.shares_port) {
+    problem = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT");
+  }
+  if (!problem && options.endpoint.address.ss_family == AF_INET6) {
+    // The IPv4 wildcard is an endpoint of its own, and on a port of its own if the operator says so.
+    problem = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+  }
+  if (!problem) {
+    problem = set_flag(fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+  }
+  if (!problem) {
+    problem = set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, "SO_KEEPALIVE");
+  }
+  if (problem) {
+    return fail(std::move(*problem));
+  }
+  return {};
+}
+
+Result<void> prepare_unix(int fd, const ListenerOptions& options) {
+  if (auto removed = remove_stale_socket(options.endpoint); !removed) {
+    return removed;
+  }
+  // bind() gives the file the socket's own mode less the umask, so it is never open wider than asked, not even for a
+  // moment; umask() instead would change the whole process.
+  if (fchmod(fd, options.unix_mode & 0777) != 0) {
+    return fail(fmt::format("cannot set the mode of {}: {}", options.endpoint.text(), std::strerror(errno)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<int> open_listener(const ListenerOptions& options) {
+  const Endpoint& endpoint = options.endpoint;
+  OwnedSocket listener(socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (listener.get() < 0) {
+    return fail(errno == EAFNOSUPPORT
+                    ? fmt::format("cannot listen on {}: this kernel does not speak that family (IPv6 switched off?)",
+                                  endpoint.text())
+                    : fmt::format("no socket for {}: {}", endpoint.text(), std::strerror(errno)));
+  }
+  auto prepared = endpoint.is_unix() ? prepare_unix(listener.get(), options) : prepare_tcp(listener.get(), options);
+  if (!prepared) {
+    return std::unexpected(prepared.error());
+  }
+  if (bind(listener.get(), address_of(endpoint), endpoint.address_bytes) != 0) {
+    return fail(explain_bind_failure(endpoint, errno));
+  }
+  if (endpoint.is_unix() && chmod(endpoint.text().c_str(), options.unix_mode & 0777) != 0) {
+    return fail(fmt::format("cannot set the mode of {}: {}", endpoint.text(), std::strerror(errno)));
+  }
+  if (listen(listener.get(), options.backlog) != 0) {
+    return fail(explain_bind_failure(endpoint, errno));
+  }
+  return listener.release();
+}
+
+Result<Endpoint> bound_endpoint(int listener) {
+  Endpoint endpoint;
+  endpoint.address_bytes = sizeof endpoint.address;
+  if (getsockname(listener, reinterpret_cast<sockaddr*>(&endpoint.address), &endpoint.address_bytes) != 0) {
+    return fail(fmt::format("cannot ask where a socket listens: {}", std::strerror(errno)));
+  }
+  return endpoint;
+}
+
+Result<int> duplicate_listener(int listener) {
+  const int copy = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) {
+    return fail(fmt::format("cannot duplicate a listening socket: {}", std::strerror(errno)));
+  }
+  return copy;
+}
+
+}  // namespace millrace::uring

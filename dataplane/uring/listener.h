@@ -1,0 +1,29 @@
+// Listening sockets, opened at start and handed to transports. Cold; main thread; the caller owns the descriptors.
+//
+// TCP: each worker opens its own socket on the same address (SO_REUSEPORT) and the kernel spreads connections over
+// them. For port 0 the first one binds, bound_endpoint() tells the number, and the others open that.
+// Unix: one socket, since a path can be bound once; duplicate_listener() gives each worker a descriptor of it.
+#pragma once
+
+#include "base/result.h"
+#include "dataplane/api/endpoint.h"
+
+namespace millrace::uring {
+
+struct ListenerOptions {
+  dataplane::Endpoint endpoint;
+  int backlog = 1024;
+  bool shares_port = true;         ///< SO_REUSEPORT: other workers open the same address
+  std::uint32_t unix_mode = 0700;  ///< who may connect to a unix socket
+};
+
+/// A bound, listening socket. What accepted sockets inherit is set here: TCP_NODELAY, SO_KEEPALIVE.
+Result<int> open_listener(const ListenerOptions& options);
+
+/// Where a socket is bound: tells the number that port 0 became.
+Result<dataplane::Endpoint> bound_endpoint(int listener);
+
+/// Another descriptor of the same listening socket.
+Result<int> duplicate_listener(int listener);
+
+}  // namespace millrace::uring

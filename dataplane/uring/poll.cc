@@ -1,0 +1,109 @@
+// One turn: give back what was lent, enter the kernel once if there is reason to, take in what it says, report.
+#include "dataplane/uring/uring_transport.h"
+
+#include <algorithm>
+
+namespace millrace::uring {
+namespace {
+
+/// How long accepting rests after descriptors ran out, unless a connection closes before.
+constexpr Duration kAcceptRest = milliseconds(100);
+
+}  // namespace
+
+std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events, Duration wait) noexcept {
+  MR_ASSERT(!events.empty());
+  if (MR_UNLIKELY(!ring_->is_enabled())) {
+    enable();
+  }
+  now_ = now;
+  ++turn_;
+  was_woken_ = false;
+  take_back_lent();
+  rearm_starved();
+  run_timers();
+
+  Output out{.events = events};
+  if (ring_->wants_enter()) {
+    ring_->enter();
+  }
+  take_in(out);
+  // A completion that nobody but us cares for is no reason to return: hence asleep only after having looked.
+  if (out.count == 0 && wait.ns > 0 && !was_woken_) {
+    sleep(wait);
+    take_in(out);
+  }
+  return out.count;
+}
+
+void UringTransport::take_in(Output& out) noexcept {
+  // Reports go out before the next completion is looked at: so Opened precedes the first Bytes, and a completion that
+  // finds room is never left half told.
+  report(out);
+  while (!out.is_full()) {
+    const io_uring_cqe* front = ring_->front();
+    if (front == nullptr) {
+      return;
+    }
+    const io_uring_cqe completion{.user_data = front->user_data, .res = front->res, .flags = front->flags};
+    ring_->pop();
+    reap(completion, out);
+    report(out);
+  }
+}
+
+void UringTransport::sleep(Duration wait) noexcept {
+  ++counters_.polls_that_slept;
+  ring_->enter_and_sleep(until_next_timer(wait));
+}
+
+void UringTransport::enable() noexcept {
+  ring_->enable();
+  arm_waker();
+  for (std::uint32_t listener = 0; listener < listeners_.size() && accept_state_ == AcceptState::Running; ++listener) {
+    arm_accept(listener);
+  }
+}
+
+void UringTransport::take_back_lent() noexcept {
+  for (const std::uint16_t buffer : lent_buffers_) {
+    buffers_->give_back(buffer);
+  }
+  lent_buffers_.clear();
+  counters_.receive_buffers_lent = 0;
+  while (lent_chunks_ != nullptr) {
+    HeldBytes::Chunk* chunk = lent_chunks_;
+    lent_chunks_ = chunk->next;
+    HeldBytes::free_chunk(chunk);
+  }
+}
+
+void UringTransport::rearm_starved() noexcept {
+  while (!starved_.empty()) {
+    const std::uint32_t slot = starved_.pop_front();
+    arm_receive(id_of(slot), connections_[slot]);
+  }
+}
+
+void UringTransport::run_timers() noexcept {
+  while (!draining_.empty() && connections_[draining_.first()].drain_until_ns <= now_.ns) {
+    const std::uint32_t slot = draining_.first();
+    start_dying(id_of(slot), connections_[slot]);
+    MR_ASSERT(!draining_.contains(slot));
+  }
+  if (accept_state_ == AcceptState::NoDescriptor && now_ - accept_paused_at_ >= kAcceptRest) {
+    resume_accepting();
+  }
+}
+
+Duration UringTransport::until_next_timer(Duration wait) const noexcept {
+  if (!draining_.empty()) {
+    wait.ns = std::min(wait.ns, connections_[draining_.first()].drain_until_ns - now_.ns);
+  }
+  if (accept_state_ == AcceptState::NoDescriptor) {
+    wait = std::min(wait, accept_paused_at_ + kAcceptRest - now_);
+  }
+  return wait;
+}
+
+}  // namespace millrace::uring

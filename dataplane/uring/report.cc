@@ -1,0 +1,78 @@
+// Telling the worker: the events of a connection in the order the contract asks for, as far as there is room.
+//
+// Opened, then Released as Sends end, then held bytes, PeerFinished, and last Closed.
+#include "dataplane/uring/uring_transport.h"
+
+namespace millrace::uring {
+
+using dataplane::EventKind;
+
+void UringTransport::report(Output& out) noexcept {
+  if (MR_UNLIKELY(!orphans_.empty())) {
+    report_orphans(out);
+  }
+  while (!to_report_.empty() && !out.is_full()) {
+    const std::uint32_t slot = to_report_.pop_front();
+    report_connection(slot, out);
+    if (out.is_full() && connections_[slot].state != ConnectionState::Free) {
+      to_report_.push_front(slot);  // perhaps it has more to say
+    }
+  }
+}
+
+void UringTransport::report_connection(std::uint32_t slot, Output& out) noexcept {
+  Connection& connection = connections_[slot];
+  if (connection.state == ConnectionState::Free) {
+    return;
+  }
+  const ConnId id = id_of(slot);
+  if (connection.owes_opened) {
+    connection.owes_opened = false;
+    out.push({.kind = EventKind::Opened, .listener = connection.listener, .conn = id});
+  }
+  report_released(id, connection, out);
+  if (connection.state == ConnectionState::Open && !connection.is_paused) {
+    report_held(id, connection, out);
+  }
+  if (connection.state == ConnectionState::Dying) {
+    report_end(id, connection, out);
+  }
+}
+
+void UringTransport::report_released(ConnId id, Connection& connection, Output& out) noexcept {
+  while (connection.sends.is_first_released() && !out.is_full()) {
+    out.push({.kind = EventKind::Released, .conn = id, .token = connection.sends.pop_released()});
+    --counters_.sends_in_flight;
+  }
+}
+
+void UringTransport::report_held(ConnId id, Connection& connection, Output& out) noexcept {
+  while (!connection.held.empty() && !out.is_full()) {
+    HeldBytes::Chunk* chunk = connection.held.pop();
+    counters_.bytes_held_for_paused -= chunk->size;
+    chunk->next = lent_chunks_;
+    lent_chunks_ = chunk;
+    out.push({.kind = EventKind::Bytes, .conn = id, .bytes = chunk->bytes()});
+  }
+  if (!connection.held.empty()) {
+    return;
+  }
+  if (connection.owes_peer_finished && !out.is_full()) {
+    connection.owes_peer_finished = false;
+    out.push({.kind = EventKind::PeerFinished, .conn = id});
+  }
+  if (!starved_.contains(id.slot)) {
+    arm_receive(id, connection);
+  }
+}
+
+void UringTransport::report_orphans(Output& out) noexcept {
+  std::size_t told = 0;
+  for (; told < orphans_.size() && !out.is_full(); ++told) {
+    out.push(orphans_[told]);
+    --counters_.sends_in_flight;
+  }
+  orphans_.erase(orphans_.begin(), orphans_.begin() + static_cast<std::ptrdiff_t>(told));
+}
+
+}  // namespace millrace::uring

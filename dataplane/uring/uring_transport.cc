@@ -1,0 +1,129 @@
+// Making and ending a transport, and the questions one can ask it. Cold.
+#include "dataplane/uring/uring_transport.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace millrace::uring {
+namespace {
+
+using dataplane::Endpoint;
+
+void close_all(const std::vector<int>& descriptors) {
+  for (const int fd : descriptors) {
+    close(fd);
+  }
+}
+
+std::string describe(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
+  Endpoint endpoint;
+  endpoint.address_bytes = sizeof endpoint.address;
+  if (fd < 0 || ask(fd, reinterpret_cast<sockaddr*>(&endpoint.address), &endpoint.address_bytes) != 0) {
+    return {};
+  }
+  const char* family = endpoint.is_unix() ? "unix" : endpoint.address.ss_family == AF_INET6 ? "tcp6" : "tcp";
+  return fmt::format("{}:{}", family, endpoint.text());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UringTransport>> UringTransport::create(const UringOptions& options) {
+  const auto refuse = [&options](std::string why) {
+    close_all(options.listeners);
+    return fail(std::move(why));
+  };
+  if (options.connections_max == 0 || options.connections_max >= kSlotsMax || options.listeners.size() >= 0xffff) {
+    return refuse(fmt::format("a transport takes 1 to {} connections and up to 65534 listeners; asked were {} and {}",
+                              kSlotsMax - 1, options.connections_max, options.listeners.size()));
+  }
+  auto ring = Ring::create(options.submission_entries, options.completion_entries);
+  if (!ring) {
+    return refuse(std::move(ring.error().what));
+  }
+  auto buffers = BufferRing::create(**ring, options.receive_buffers, options.receive_buffer_bytes);
+  if (!buffers) {
+    return refuse(std::move(buffers.error().what));
+  }
+  auto waker = EventfdWaker::create();
+  if (!waker) {
+    return refuse(std::move(waker.error().what));
+  }
+  return std::unique_ptr<UringTransport>(
+      new UringTransport(options, std::move(*ring), std::move(*buffers), std::move(*waker)));
+}
+
+UringTransport::UringTransport(const UringOptions& options, std::unique_ptr<Ring> ring,
+                               std::unique_ptr<BufferRing> buffers, std::unique_ptr<EventfdWaker> waker)
+    : options_(options),
+      connections_(options.connections_max),
+      to_report_(options.connections_max),
+      starved_(options.connections_max),
+      draining_(options.connections_max),
+      waker_(std::move(waker)),
+      buffers_(std::move(buffers)),
+      ring_(std::move(ring)) {
+  orphans_.reserve(64);
+  lent_buffers_.reserve(options.receive_buffers);
+  for (const int fd : options.listeners) {
+    listeners_.push_back({.fd = fd});
+  }
+}
+
+UringTransport::~UringTransport() {
+  if (ring_->is_enabled()) {
+    end_operations();
+  }
+  for (std::uint32_t slot = 0; slot < connections_.slots(); ++slot) {
+    if (connections_[slot].fd >= 0) {
+      close(connections_[slot].fd);
+    }
+  }
+  for (const Listener& listener : listeners_) {
+    if (listener.fd >= 0) {
+      close(listener.fd);
+    }
+  }
+  take_back_lent();
+}
+
+// The kernel must have let go of the worker's slices and of our buffers before their memory goes. Everything here ends
+// at once when cancelled, but a zero-copy send waits for its peer's acknowledgement: for that, not for ever.
+void UringTransport::end_operations() noexcept {
+  io_uring_sqe* sqe = ring_->entry();
+  io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+  io_uring_sqe_set_data64(sqe, UserData{.kind = OpKind::Cancel}.bits());
+  for (int round = 0; round < 100 && ring_->in_flight() > 0; ++round) {
+    const int result = ring_->enter_and_sleep(milliseconds(5));
+    if (result == -EEXIST) {
+      return;  // not the owner's thread: the kernel cancels when the ring is closed
+    }
+    while (const io_uring_cqe* completion = ring_->front()) {
+      if (UserData::of(completion->user_data).kind == OpKind::Accept && completion->res >= 0) {
+        close(completion->res);
+      }
+      ring_->pop();
+    }
+  }
+}
+
+dataplane::Capabilities UringTransport::capabilities() const noexcept {
+  return {.sends_per_connection_max = kSendsPerConnection,
+          .slices_per_send_max = kSlicesPerSend,
+          .connections_max = connections_.slots()};
+}
+
+std::string UringTransport::peer_text(ConnId conn) const {
+  const Connection* connection = connections_.find(conn);
+  return connection == nullptr ? std::string() : describe(connection->fd, &getpeername);
+}
+
+std::string UringTransport::listener_text(ConnId conn) const {
+  const Connection* connection = connections_.find(conn);
+  return connection == nullptr ? std::string() : describe(connection->fd, &getsockname);
+}
+
+}  // namespace millrace::uring
