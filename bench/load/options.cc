@@ -1,0 +1,185 @@
+#include "bench/load/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace millrace::load {
+namespace {
+
+const std::map<std::string, Mode> kModes{{"fill", Mode::Fill}, {"get", Mode::Get},           {"set", Mode::Set},
+                                         {"mix", Mode::Mix},   {"multiget", Mode::MultiGet}, {"replay", Mode::Replay}};
+
+constexpr std::uint32_t kValueBytesMax = 1U << 30;
+constexpr std::uint32_t kReplayDepth = 16;
+constexpr std::uint32_t kConnections = 16;
+constexpr double kSeconds = 10;
+
+template <typename T>
+bool parse_whole(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+/// `64` or `32-1024`
+Result<void> parse_value_bytes(std::string_view text, Options& options) {
+  const std::size_t dash = text.find('-');
+  const bool is_read =
+      parse_whole(text.substr(0, dash), options.value_bytes_min) &&
+      parse_whole(dash == std::string_view::npos ? text : text.substr(dash + 1), options.value_bytes_max);
+  if (!is_read || options.value_bytes_min > options.value_bytes_max || options.value_bytes_max > kValueBytesMax) {
+    return fail(fmt::format("--value-bytes \"{}\" is no size: say 64, or 32-1024 for a range, up to 1 GiB.", text));
+  }
+  return {};
+}
+
+/// What the words alone cannot say: defaults that depend on others, and what does not go together.
+Result<void> complete(Options& options, bool has_zipf, bool is_sequential) {
+  const bool is_replay = options.is_replay();
+  if (!is_replay && std::ranges::count(options.modes, Mode::Replay) > 0) {
+    return fail("A replay stands alone: --mode replay --trace FILE.");
+  }
+  if (is_replay == options.trace_path.empty()) {
+    return fail("--mode replay and --trace FILE go together.");
+  }
+  if (options.model_memory_bytes > 0 && !is_replay) {
+    return fail("--model-memory models a replay: add --mode replay --trace FILE.");
+  }
+  if (is_replay && (options.seconds || options.warmup_s > 0 || options.rounds > 1)) {
+    return fail("A replay runs its trace once: it takes --requests, but no --seconds, --warmup-seconds or --rounds.");
+  }
+  if (has_zipf && is_sequential) {
+    return fail("--zipf and --sequential are two orders of keys: choose one.");
+  }
+  options.order = has_zipf ? KeyOrder::Zipf : (is_sequential ? KeyOrder::Sequential : KeyOrder::Uniform);
+  if (options.connections == 0) {
+    options.connections = is_replay ? options.threads : std::max(kConnections, options.threads);
+  }
+  if (options.depth == 0) {
+    options.depth = is_replay ? kReplayDepth : 1;
+  }
+  if (options.connections < options.threads) {
+    return fail(
+        fmt::format("{} threads need at least as many --connections, not {}.", options.threads, options.connections));
+  }
+  if (!options.cores.empty() && options.cores.size() < options.threads) {
+    return fail(
+        fmt::format("--cores names {} cores for {} threads: name one each.", options.cores.size(), options.threads));
+  }
+  if (!options.seconds && !options.requests && !is_replay) {
+    options.seconds = kSeconds;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> parse_server(const std::string& text, std::string& host, std::uint16_t& port) {
+  const auto wrong = [&] {
+    return fail(fmt::format("--server \"{}\" is no host:port, such as 127.0.0.1:11211 or [::1]:11211.", text));
+  };
+  std::string_view rest = text;
+  std::string_view name;
+  if (rest.starts_with('[')) {
+    const std::size_t end = rest.find(']');
+    if (end == std::string_view::npos) {
+      return wrong();
+    }
+    name = rest.substr(1, end - 1);
+    rest.remove_prefix(end + 1);
+  } else {
+    const std::size_t colon = rest.find(':');
+    name = rest.substr(0, colon);
+    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon);
+  }
+  if (name.empty() || (!rest.empty() && (rest.front() != ':' || !parse_whole(rest.substr(1), port) || port == 0))) {
+    return wrong();
+  }
+  host = name;
+  return {};
+}
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
+  Options options;
+  std::string server;
+  std::string value_bytes = "64";
+  bool is_sequential = false;
+  options.modes = {Mode::Get};
+
+  CLI::App app("millrace-load: drives a memcached-compatible server with the classic text protocol.");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  auto* server_option = app.add_option("--server", server, "host:port of the server; default 127.0.0.1:11211");
+  app.add_option("--unix", options.unix_path, "path of the server's unix socket")->excludes(server_option);
+
+  app.add_option("--threads", options.threads, "load threads, each with connections of its own")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--cores", options.cores, "cores to bind the threads to, such as 1,3")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app.add_option("--connections", options.connections, "of all threads together; default 16, in a replay one a thread")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--depth", options.depth, "requests in flight on each connection; default 1, in a replay 16")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--timeout-seconds", options.timeout_s, "patience with a connection that owes replies; default 10")
+      ->check(CLI::Range(0.01, 3600.0));
+
+  app.add_option("--keys", options.keys, "number of different keys; default 1000000")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+  app.add_option("--key-bytes", options.key_bytes, "length of each key; default 30");
+  app.add_option("--value-bytes", value_bytes, "size of values, or min-max, spread by key; default 64");
+  auto* zipf_option =
+      app.add_option("--zipf", options.zipf_exponent, "popularity: rank k in proportion to k^-S; default uniform")
+          ->check(CLI::Range(0.0, 20.0));
+  app.add_flag("--sequential", is_sequential, "keys one after the other");
+  app.add_option("--get-share", options.get_share, "mode mix: share of gets; default 0.9")->check(CLI::Range(0.0, 1.0));
+  app.add_option("--keys-per-get", options.keys_per_get, "mode multiget: keys in each request; default 32")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--ttl", options.ttl_s, "time to live of what is set, in seconds; default 0 (for ever)");
+  app.add_flag("--verify", options.verifies, "check key, flags, size and bytes of every value");
+  app.add_option("--seed", options.seed, "of all random choices; default 1");
+
+  app.add_option("--mode", options.modes,
+                 "fill, get, set, mix, multiget, or replay; several, such as fill,get, run one after the other")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->transform(CLI::CheckedTransformer(kModes, CLI::ignore_case));
+  app.add_option("--rounds", options.rounds, "how often to run the modes other than fill")->check(CLI::Range(1, 10000));
+  app.add_option("--seconds", options.seconds, "measured time of each phase; default 10, unless --requests is given")
+      ->check(CLI::Range(0.001, 1e6));
+  app.add_option("--requests", options.requests, "measured requests of each phase; replay: records of the trace")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62));
+  app.add_option("--warmup-seconds", options.warmup_s, "time before each measured phase; default 0")
+      ->check(CLI::Range(0.0, 1e6));
+
+  app.add_option("--trace", options.trace_path, "mode replay: lines of `key value_size [ttl op]`, plain or gzip");
+  app.add_option("--model-memory", options.model_memory_bytes,
+                 "mode replay: also the hit ratio of a 2-bit CLOCK in so much memory, such as 64MiB")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--json", options.json_path,
+                 "write the report to this file too; - for standard output instead of the table");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return ParsedOptions{.options = std::nullopt, .text = app.help()};
+  } catch (const CLI::ParseError& error) {
+    return fail(fmt::format("{} (--help lists the options)", error.what()));
+  }
+  if (!server.empty()) {
+    if (auto parsed = parse_server(server, options.host, options.port); !parsed) {
+      return std::unexpected(parsed.error());
+    }
+  }
+  if (auto parsed = parse_value_bytes(value_bytes, options); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  if (auto completed = complete(options, zipf_option->count() > 0, is_sequential); !completed) {
+    return std::unexpected(completed.error());
+  }
+  return ParsedOptions{.options = std::move(options), .text = {}};
+}
+
+}  // namespace millrace::load

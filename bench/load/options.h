@@ -1,0 +1,63 @@
+// What the operator asked the generator for, checked and complete. Made once on the main thread; read by all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bench/load/key_sequence.h"
+#include "bench/load/phase.h"
+
+namespace millrace::load {
+
+struct Options {
+  // Server
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 11211;
+  std::string unix_path;  ///< instead of host and port, when not empty
+  // Generator
+  std::uint32_t threads = 1;
+  std::vector<std::uint32_t> cores;  ///< thread i is bound to core i of the list; empty: not bound
+  std::uint32_t connections = 0;     ///< of all threads together
+  std::uint32_t depth = 0;
+  double timeout_s = 10;
+  // Workload
+  std::uint64_t keys = 1'000'000;
+  std::uint32_t key_bytes = 30;
+  std::uint32_t value_bytes_min = 64;
+  std::uint32_t value_bytes_max = 64;
+  KeyOrder order = KeyOrder::Uniform;
+  double zipf_exponent = 0;
+  double get_share = 0.9;
+  std::uint32_t keys_per_get = 32;
+  std::uint32_t ttl_s = 0;
+  bool verifies = false;
+  std::uint64_t seed = 1;
+  // Run
+  std::vector<Mode> modes;  ///< one phase each, in this order; Replay stands alone
+  std::uint32_t rounds = 1;
+  double warmup_s = 0;
+  std::optional<double> seconds;
+  std::optional<std::uint64_t> requests;
+  // Replay
+  std::string trace_path;
+  std::uint64_t model_memory_bytes = 0;  ///< 0: no model
+  // Report
+  std::string json_path;
+
+  [[nodiscard]] bool is_replay() const noexcept { return modes.size() == 1 && modes.front() == Mode::Replay; }
+};
+
+struct ParsedOptions {
+  std::optional<Options> options;  ///< nothing: `text` (help) is to be printed instead
+  std::string text;
+};
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv);
+
+/// `host:port`, `[v6]:port` or `host` into host and port.
+Result<void> parse_server(const std::string& text, std::string& host, std::uint16_t& port);
+
+}  // namespace millrace::load

@@ -1,0 +1,89 @@
+#include "bench/load/replay_phase.h"
+
+#include <algorithm>
+
+#include "bench/load/prng.h"
+
+namespace millrace::load {
+namespace {
+
+constexpr Duration kPollWait = milliseconds(20);
+
+}  // namespace
+
+PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
+  clients_->poll(Duration{});
+  const Instant begin = clients_->now();
+  clients_->stats().open_window();
+  const CoreUsage usage_at_begin = this_thread_usage();
+  // Without one of its connections the rest of the trace would be another trace.
+  const auto is_whole = [this] { return clients_->open_count() == clients_->all().size() && !clients_->all().empty(); };
+  const auto is_idle = [](const auto& connection) { return connection->is_idle(); };
+  bool has_more = true;
+  clients_->make_all_ready();
+  while (has_more && is_whole() && !stop.load(std::memory_order_relaxed)) {
+    write_missed();
+    write_records();
+    clients_->flush();
+    clients_->poll(kPollWait);
+    has_more = cursor_ < trace_->records.size() || !std::ranges::all_of(clients_->all(), is_idle);
+  }
+  PhaseResult result;
+  result.is_complete = !has_more && is_whole();
+  if (!result.is_complete) {
+    clients_->drain();
+  }
+  result.usage = this_thread_usage() - usage_at_begin;
+  result.window = clients_->now() - begin;
+  result.tally = clients_->stats().tally;
+  result.latency_ns = clients_->stats().latency_ns;
+  result.records_replayed = written_;
+  return result;
+}
+
+void ReplayPhase::write_missed() {
+  for (ClientConnection* const connection : clients_->ready()) {
+    while (connection->can_set_missed()) {
+      connection->set_missed(clients_->now());
+    }
+  }
+}
+
+bool ReplayPhase::is_mine(const TraceRecord& record) const noexcept {
+  return plan_.threads == 1 || (mix64(record.key) >> 32) % plan_.threads == plan_.thread;
+}
+
+ClientConnection& ReplayPhase::connection_of(const TraceRecord& record) const noexcept {
+  const auto& all = clients_->all();
+  return *all[all.size() == 1 ? 0 : (mix64(record.key) & 0xffff'ffff) % all.size()];
+}
+
+void ReplayPhase::write_records() {
+  const Instant now = clients_->now();
+  for (; cursor_ < trace_->records.size(); ++cursor_) {
+    const TraceRecord& record = trace_->records[cursor_];
+    if (!is_mine(record)) {
+      continue;
+    }
+    ClientConnection& connection = connection_of(record);
+    const std::uint32_t ttl_s = record.ttl_s != 0 ? record.ttl_s : plan_.ttl_s;
+    if (connection.is_busy_with(record.key)) {
+      return;
+    }
+    if (record.is_set) {
+      if (!connection.can_set(record.value_bytes)) {
+        return;
+      }
+      connection.set(now, record.key, record.value_bytes, ttl_s);
+    } else {
+      if (!connection.can_get()) {
+        return;
+      }
+      connection.get_read_through(now, {.key = record.key, .value_bytes = record.value_bytes, .ttl_s = ttl_s});
+    }
+    clients_->touch(connection);
+    ++written_;
+  }
+}
+
+}  // namespace millrace::load
