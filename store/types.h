@@ -11,10 +11,8 @@ namespace millrace::store {
 /// Whole seconds on the process's monotonic line; the first is 1, so that 0 can mean "never".
 using Seconds = std::uint32_t;
 inline constexpr Seconds kNever = 0;
-/// An expiry that has already passed when it is set (memcached: a negative exptime).
-inline constexpr Seconds kAlreadyExpired = 0xffff'ffff;
-
-using Cas = std::uint64_t;
+/// An expiry that has already passed when it is set (memcached: a negative exptime): the first second, and now is later.
+inline constexpr Seconds kAlreadyExpired = 1;
 
 /// A key with its hash, computed once.
 struct Key {
@@ -23,6 +21,9 @@ struct Key {
 };
 
 enum class StoreMode : std::uint8_t { Set, Add, Replace, Append, Prepend, Cas };
+
+/// Number of an item's last change. (Declared below StoreMode, whose Cas it would seem to shadow.)
+using Cas = std::uint64_t;
 
 enum class Outcome : std::uint8_t {
   Stored,

@@ -1,0 +1,87 @@
+#include "server/listening.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "config/parse_cli.h"
+#include "dataplane/api/endpoint.h"
+#include "dataplane/uring/listener.h"
+
+namespace millrace::server {
+namespace {
+
+using dataplane::Endpoint;
+
+Result<std::vector<Endpoint>> endpoints_of(const config::Options& options) {
+  std::vector<Endpoint> endpoints;
+  if (!options.unix_path.empty()) {
+    auto endpoint = Endpoint::unix_path(options.unix_path);
+    if (!endpoint) {
+      return std::unexpected(endpoint.error());
+    }
+    endpoints.push_back(*endpoint);
+  }
+  for (const config::ListenAddress& address : config::listen_addresses(options, config::read_process_facts())) {
+    auto resolved = Endpoint::resolve(address.host, address.port);
+    if (!resolved) {
+      return std::unexpected(resolved.error());
+    }
+    endpoints.insert(endpoints.end(), resolved->begin(), resolved->end());
+  }
+  if (endpoints.empty()) {
+    return fail("nothing to listen on: give -p a port, or -s a path");
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+Result<Listening> Listening::open(const config::Options& options, std::uint32_t workers) {
+  auto endpoints = endpoints_of(options);
+  if (!endpoints) {
+    return std::unexpected(endpoints.error());
+  }
+  Listening all;
+  all.sockets_.resize(workers);
+  for (Endpoint& endpoint : *endpoints) {
+    if (!endpoint.is_unix() && endpoint.port() == 0 && all.port_ != 0) {
+      endpoint.set_port(all.port_);  // -p -1: the same free port on every address
+    }
+    for (std::uint32_t worker = 0; worker < workers; ++worker) {
+      const bool duplicates = endpoint.is_unix() && worker > 0;
+      auto socket = duplicates ? uring::duplicate_listener(all.sockets_[0].back())
+                               : uring::open_listener({.endpoint = endpoint,
+                                                       .backlog = static_cast<int>(options.listen_backlog),
+                                                       .shares_port = workers > 1,
+                                                       .unix_mode = options.unix_mode});
+      if (!socket) {
+        return std::unexpected(socket.error());
+      }
+      all.sockets_[worker].push_back(*socket);
+      if (worker == 0 && !endpoint.is_unix()) {
+        auto bound = uring::bound_endpoint(*socket);
+        if (!bound) {
+          return std::unexpected(bound.error());
+        }
+        endpoint = *bound;
+        all.port_ = bound->port();
+      }
+    }
+    all.addresses_.push_back(endpoint.text());
+  }
+  return all;
+}
+
+Listening::~Listening() {
+  for (const auto& row : sockets_) {
+    for (const int socket : row) {
+      close(socket);
+    }
+  }
+}
+
+std::vector<int> Listening::take(std::uint32_t worker) { return std::exchange(sockets_[worker], {}); }
+
+}  // namespace millrace::server

@@ -1,0 +1,33 @@
+// The sockets that each worker listens on, all opened before anyone serves. Cold; main thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "config/options.h"
+
+namespace millrace::server {
+
+/// One row a worker, one descriptor an address. Owned by whoever takes them; closed on destruction otherwise.
+class Listening {
+ public:
+  static Result<Listening> open(const config::Options& options, std::uint32_t workers);
+  Listening(Listening&& other) noexcept = default;
+  Listening& operator=(Listening&&) = delete;
+  ~Listening();
+
+  /// Hands over the descriptors of one worker.
+  std::vector<int> take(std::uint32_t worker);
+  [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  Listening() = default;
+  std::vector<std::vector<int>> sockets_;
+  std::vector<std::string> addresses_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace millrace::server

@@ -1,0 +1,246 @@
+#include "server/server.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <vector>
+
+#include "base/topology.h"
+#include "config/settings_stats.h"
+#include "server/listening.h"
+#include "server/process.h"
+#include "server/topology_plan.h"
+#include "server/worker_thread.h"
+
+namespace millrace::server {
+namespace {
+
+sigset_t signals_that_stop() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+    sigaddset(&set, signal);
+  }
+  return set;
+}
+
+std::uint64_t draw_seed() {
+  std::uint64_t seed = 0;
+  while (getrandom(&seed, sizeof(seed), 0) != static_cast<ssize_t>(sizeof(seed))) {
+  }
+  return seed;
+}
+
+Result<Plan> make_plan(const config::Options& options, const Topology& topology) {
+  return plan_workers(topology, {.workers = options.workers,
+                                 .cores = options.cores,
+                                 .memory_bytes = options.memory_bytes,
+                                 .item_bytes_max = options.item_bytes_max,
+                                 .may_oversubscribe = options.may_oversubscribe});
+}
+
+Result<Topology> topology_of(const config::Options& options) {
+  return options.topology.empty() ? read_machine() : topology_from_text(options.topology);
+}
+
+void fill_shared(worker::SharedState& shared, const config::Options& options, std::uint32_t workers) {
+  shared.hash_seed = options.hash_seed != 0 ? options.hash_seed : draw_seed();
+  shared.connections_max = options.connections_max;
+  shared.idle_timeout_s = options.idle_timeout_s;
+  shared.item_bytes_max = options.item_bytes_max;
+  shared.memory_bytes = options.memory_bytes;
+  shared.cas_enabled = options.cas_enabled;
+  shared.shutdown_enabled = options.shutdown_enabled;
+  shared.flush_enabled = options.flush_enabled;
+  shared.dump_enabled = options.dump_enabled;
+  shared.tracks_sizes = options.tracks_sizes;
+  shared.detail_at_start = options.detail_enabled;
+  shared.prefix_delimiter = options.prefix_delimiter;
+  shared.polls = options.polls;
+  shared.partitions.resize(workers);
+  shared.wakers.resize(workers);
+  shared.verbosity = static_cast<std::uint32_t>(options.verbosity);
+}
+
+/// The workers' threads; ended and joined in the destructor, whatever phase they are in.
+class Crew {
+ public:
+  Crew(const config::Options& options, const Plan& plan, worker::SharedState& shared)
+      : shared_(shared),
+        mesh_(static_cast<std::uint32_t>(plan.workers.size())),
+        gates_(static_cast<std::ptrdiff_t>(plan.workers.size())) {
+    for (const WorkerPlacement& placement : plan.workers) {
+      threads_.push_back(std::make_unique<WorkerThread>(options, placement, mesh_, shared, gates_));
+    }
+  }
+  ~Crew() {
+    if (!is_running_) {
+      gates_.is_off = true;
+      open_gate(gates_.may_open);
+      open_gate(gates_.may_run);
+    }
+    shared_.stop();
+    for (auto& thread : threads_) {
+      thread->join();
+    }
+  }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  Result<void> prepare() {
+    for (auto& thread : threads_) {
+      thread->start();
+    }
+    gates_.prepared.wait();
+    return first_error();
+  }
+  Result<void> open(Listening& listening) {
+    for (std::uint32_t worker = 0; worker < threads_.size(); ++worker) {
+      threads_[worker]->give_listeners(listening.take(worker));
+    }
+    open_gate(gates_.may_open);
+    gates_.opened.wait();
+    return first_error();
+  }
+  void run() {
+    is_running_ = true;
+    open_gate(gates_.may_run);
+  }
+  [[nodiscard]] const std::vector<std::unique_ptr<WorkerThread>>& threads() const { return threads_; }
+
+ private:
+  static void open_gate(std::latch& gate) {
+    if (!gate.try_wait()) {
+      gate.count_down();
+    }
+  }
+  [[nodiscard]] Result<void> first_error() const {
+    for (const auto& thread : threads_) {
+      if (thread->error()) {
+        return std::unexpected(*thread->error());
+      }
+    }
+    return {};
+  }
+
+  worker::SharedState& shared_;
+  mesh::Mesh mesh_;
+  Gates gates_;
+  bool is_running_ = false;
+  std::vector<std::unique_ptr<WorkerThread>> threads_;
+};
+
+/// Sleeps until a signal or the `shutdown` command says stop.
+void wait_for_stop(const worker::SharedState& shared) {
+  const sigset_t set = signals_that_stop();
+  while (!shared.stops.load()) {
+    const timespec limit{.tv_sec = 0, .tv_nsec = 200'000'000};
+    const int signal = sigtimedwait(&set, nullptr, &limit);
+    if (signal > 0) {
+      spdlog::info("signal {}: stopping", signal);
+      return;
+    }
+  }
+  spdlog::info("shutdown command: stopping");
+}
+
+Result<void> settle_process(const config::Options& options, std::uint32_t workers) {
+  if (options.core_dumps) {
+    if (auto raised = raise_core_limit(); !raised) {
+      return raised;
+    }
+  }
+  if (auto raised = raise_descriptor_limit(options.connections_max, workers); !raised) {
+    spdlog::warn("{}", raised.error().what);
+  }
+  if (options.locks_memory) {
+    return lock_all_memory();
+  }
+  return {};
+}
+
+void log_start(const config::Options& options, const Crew& crew, const Listening& listening) {
+  for (const auto& thread : crew.threads()) {
+    spdlog::info("{}", thread->memory_text());
+  }
+  for (const std::string& note : options.notes) {
+    spdlog::warn("{}", note);
+  }
+  for (const std::string& address : listening.addresses()) {
+    spdlog::info("listening on {}, {} worker{}", address, crew.threads().size(), crew.threads().size() == 1 ? "" : "s");
+  }
+}
+
+Result<int> serve(const config::Options& options, const Plan& plan) {
+  const auto workers = static_cast<std::uint32_t>(plan.workers.size());
+  if (auto settled = settle_process(options, workers); !settled) {
+    return std::unexpected(settled.error());
+  }
+  worker::SharedState shared;
+  fill_shared(shared, options, workers);
+  Crew crew(options, plan, shared);
+  if (auto prepared = crew.prepare(); !prepared) {
+    return std::unexpected(prepared.error());
+  }
+  auto listening = Listening::open(options, workers);
+  if (!listening) {
+    return std::unexpected(listening.error());
+  }
+  PidFile pid_file;
+  if (!options.pid_file.empty()) {
+    auto created = PidFile::create(options.pid_file);
+    if (!created) {
+      return std::unexpected(created.error());
+    }
+    pid_file = std::move(*created);
+  }
+  if (auto became = become_user(options.user); !became) {
+    return std::unexpected(became.error());
+  }
+  shared.settings = config::settings_stats(options, workers, listening->port());
+  if (auto opened = crew.open(*listening); !opened) {
+    return std::unexpected(opened.error());
+  }
+  log_start(options, crew, *listening);
+  crew.run();
+  wait_for_stop(shared);
+  return 0;
+}
+
+}  // namespace
+
+Result<int> run(const config::Options& options) {
+  auto topology = topology_of(options);
+  if (!topology) {
+    return std::unexpected(topology.error());
+  }
+  auto plan = make_plan(options, *topology);
+  if (!plan) {
+    return std::unexpected(plan.error());
+  }
+  if (options.shows_plan) {
+    fmt::print("{}", describe(*plan, *topology));
+    return 0;
+  }
+  for (const std::string& note : plan->notes) {
+    spdlog::warn("{}", note);
+  }
+  // Blocked before any thread exists, so that only wait_for_stop() takes them.
+  const sigset_t set = signals_that_stop();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // nothing to reload yet
+  if (options.daemonizes) {
+    if (auto gone = go_to_background(); !gone) {
+      return std::unexpected(gone.error());
+    }
+  }
+  return serve(options, *plan);
+}
+
+}  // namespace millrace::server

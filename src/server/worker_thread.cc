@@ -1,0 +1,109 @@
+#include "server/worker_thread.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include "base/affinity.h"
+
+namespace millrace::server {
+namespace {
+
+/// Replies on their way when we are told to stop get this long.
+constexpr Duration kDrainLimit = seconds(2);
+/// So that a client beyond -c hears why before it is turned away.
+constexpr std::uint32_t kTurnedAwayAtOnce = 64;
+
+}  // namespace
+
+WorkerThread::WorkerThread(const config::Options& options, const WorkerPlacement& placement, mesh::Mesh& mesh,
+                           worker::SharedState& shared, Gates& gates)
+    : options_(options), placement_(placement), mesh_(mesh), shared_(shared), gates_(gates) {}
+
+WorkerThread::~WorkerThread() { join(); }
+
+void WorkerThread::start() {
+  thread_ = std::thread([this] { life(); });
+}
+
+void WorkerThread::join() {
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void WorkerThread::life() {
+  pthread_setname_np(pthread_self(), fmt::format("worker-{}", placement_.worker).c_str());
+  const auto note_failure = [this](const Result<void>& result) {
+    if (!result) {
+      error_ = result.error();
+      gates_.is_off = true;
+    }
+  };
+  note_failure(prepare());
+  gates_.prepared.count_down();
+  gates_.may_open.wait();
+  if (!gates_.is_off) {
+    note_failure(open());
+  }
+  gates_.opened.count_down();
+  gates_.may_run.wait();
+  if (!gates_.is_off) {
+    worker_->run(kDrainLimit);
+  }
+  // Worker and transport end on the thread that used them; the arena stays until all threads have ended, since a
+  // neighbour may still read a lent value.
+  worker_.reset();
+  shared_.wakers[placement_.worker] = nullptr;
+  transport_.reset();
+}
+
+Result<void> WorkerThread::prepare() {
+  if (auto pinned = pin_this_thread(placement_.os_cpu); !pinned) {
+    return pinned;
+  }
+  auto arena = HugeMemory::reserve(
+      {.bytes = placement_.partition_bytes,
+       .node = placement_.node,
+       .explicit_pages = options_.wants_huge_pages ? ExplicitPages::Required : ExplicitPages::IfThere});
+  if (!arena) {
+    return std::unexpected(arena.error());
+  }
+  arena_.emplace(std::move(*arena));
+  if (auto touched = arena_->fault_in(); !touched) {
+    return touched;
+  }
+  memory_text_ = arena_->text();
+  auto partition = store::Partition::create({.arena = arena_->bytes(),
+                                             .item_bytes_max = options_.item_bytes_max,
+                                             .chunk_bytes_min = options_.chunk_bytes_min,
+                                             .growth_factor = options_.growth_factor,
+                                             .evicts = options_.evicts,
+                                             .hash_seed = shared_.hash_seed});
+  if (!partition) {
+    return std::unexpected(partition.error());
+  }
+  partition_ = std::move(*partition);
+  shared_.partitions[placement_.worker] = partition_.get();
+  mesh_.join(placement_.worker);
+  return {};
+}
+
+Result<void> WorkerThread::open() {
+  auto transport = uring::UringTransport::create({.listeners = std::move(listeners_),
+                                                  .connections_max = options_.connections_max + kTurnedAwayAtOnce,
+                                                  .zero_copy_bytes_min = options_.zero_copy_bytes_min});
+  if (!transport) {
+    return std::unexpected(transport.error());
+  }
+  transport_ = std::move(*transport);
+  shared_.wakers[placement_.worker] = &transport_->waker();
+  worker_ = std::make_unique<worker::Worker>(worker::WorkerParts{.id = placement_.worker,
+                                                                 .partition = *partition_,
+                                                                 .transport = *transport_,
+                                                                 .mesh = mesh_,
+                                                                 .clock = clock_,
+                                                                 .shared = shared_});
+  return {};
+}
+
+}  // namespace millrace::server

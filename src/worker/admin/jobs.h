@@ -1,0 +1,32 @@
+// The administrator's commands that need every partition, one maker each. Cold. A job is owned by the worker that
+// starts it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "store/types.h"
+#include "worker/admin_job.h"
+
+namespace millrace::worker {
+
+inline constexpr std::string_view kVersionText = "1.6.45";  ///< the surface we follow; libmemcached reads it as x.y.z
+
+std::unique_ptr<AdminJob> make_general_stats_job(std::uint32_t workers, SharedState& shared);
+std::unique_ptr<AdminJob> make_items_stats_job(std::uint32_t workers);
+std::unique_ptr<AdminJob> make_slabs_stats_job(std::uint32_t workers);
+std::unique_ptr<AdminJob> make_sizes_stats_job(std::uint32_t workers);
+std::unique_ptr<AdminJob> make_conns_stats_job(std::uint32_t workers);
+std::unique_ptr<AdminJob> make_reset_job();
+std::unique_ptr<AdminJob> make_detail_switch_job(bool on);
+std::unique_ptr<AdminJob> make_detail_dump_job(std::uint32_t workers);
+/// `limit` 0: as many as fit in kCachedumpBytesMax.
+std::unique_ptr<AdminJob> make_cachedump_job(std::uint32_t workers, std::uint32_t class_id, std::uint32_t limit);
+std::unique_ptr<AdminJob> make_flush_job(store::Seconds at);
+std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t bytes);
+
+/// memcached's own bound on a cachedump.
+inline constexpr std::size_t kCachedumpBytesMax = 2 * 1024 * 1024;
+
+}  // namespace millrace::worker

@@ -1,0 +1,158 @@
+// flush_all, cache_memlimit, `stats detail`, `stats conns`.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "worker/admin/jobs.h"
+#include "worker/admin/stat_lines.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+namespace {
+
+class FlushJob final : public AdminJob {
+ public:
+  explicit FlushJob(store::Seconds at) : at_(at) {}
+  void visit(Worker& worker) override { worker.partition().flush(at_, worker.now_s()); }
+  std::string finish() override { return "OK\r\n"; }
+
+ private:
+  store::Seconds at_;
+};
+
+class MemlimitJob final : public AdminJob {
+ public:
+  MemlimitJob(std::uint32_t workers, std::uint64_t bytes) : per_worker_(bytes / workers), is_refused_(workers) {}
+
+  void visit(Worker& worker) override { is_refused_[worker.id()].value = !worker.partition().set_limit(per_worker_); }
+  std::string finish() override {
+    const bool refused = std::any_of(is_refused_.begin(), is_refused_.end(), [](const Flag& f) { return f.value; });
+    return refused ? "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n" : "OK\r\n";
+  }
+
+ private:
+  struct Flag {
+    bool value = false;
+  };
+  std::uint64_t per_worker_;
+  std::vector<Flag> is_refused_;
+};
+
+class DetailSwitchJob final : public AdminJob {
+ public:
+  explicit DetailSwitchJob(bool on) : on_(on) {}
+  void visit(Worker& worker) override { worker.prefix_stats().enable(on_); }
+  std::string finish() override { return "OK\r\n"; }
+
+ private:
+  bool on_;
+};
+
+class DetailDumpJob final : public AdminJob {
+ public:
+  explicit DetailDumpJob(std::uint32_t workers) : tables_(workers) {}
+
+  void visit(Worker& worker) override { tables_[worker.id()] = worker.prefix_stats().table(); }
+  std::string finish() override {
+    PrefixTable sum;
+    for (const PrefixTable& table : tables_) {
+      for (const auto& [prefix, counts] : table) {
+        PrefixCounts& total = sum[prefix];
+        total.gets += counts.gets;
+        total.hits += counts.hits;
+        total.sets += counts.sets;
+        total.deletes += counts.deletes;
+      }
+    }
+    std::string out;
+    for (const auto& [prefix, counts] : sum) {
+      out.append("PREFIX ").append(prefix);
+      out.append(" get ").append(std::to_string(counts.gets));
+      out.append(" hit ").append(std::to_string(counts.hits));
+      out.append(" set ").append(std::to_string(counts.sets));
+      out.append(" del ").append(std::to_string(counts.deletes)).append("\r\n");
+    }
+    return out + "END\r\n";
+  }
+
+ private:
+  std::vector<PrefixTable> tables_;
+};
+
+class ConnsStatsJob final : public AdminJob {
+ public:
+  explicit ConnsStatsJob(std::uint32_t workers) : workers_(workers), reports_(workers) {}
+
+  void visit(Worker& worker) override {
+    const ConnectionTable& table = worker.connections();
+    for (std::uint32_t slot = 0; slot < table.slots(); ++slot) {
+      const Connection* connection = table.at(slot);
+      if (connection == nullptr) {
+        continue;
+      }
+      reports_[worker.id()].push_back({.number = slot * workers_ + worker.id(),
+                                       .peer = worker.transport().peer_text(connection->id),
+                                       .listener = worker.transport().listener_text(connection->id),
+                                       .state = state_of(*connection),
+                                       .idle_s = static_cast<std::uint64_t>(std::max<std::int64_t>(
+                                           0, std::int64_t{worker.now_s()} - 1 - connection->active_s))});
+    }
+  }
+
+  std::string finish() override {
+    StatLines out;
+    for (const auto& report : reports_) {
+      for (const Row& row : report) {
+        out.add(std::to_string(row.number) + ":addr", row.peer);
+        out.add(std::to_string(row.number) + ":listen_addr", row.listener);
+        out.add(std::to_string(row.number) + ":state", row.state);
+        out.add(std::to_string(row.number) + ":secs_since_last_cmd", row.idle_s);
+      }
+    }
+    return std::move(out).end();
+  }
+
+ private:
+  struct Row {
+    std::uint64_t number = 0;
+    std::string peer;
+    std::string listener;
+    std::string_view state;
+    std::uint64_t idle_s = 0;
+  };
+
+  /// memcached's words, as near as our states come.
+  static std::string_view state_of(const Connection& connection) {
+    if (connection.close_requested || connection.is_closing) {
+      return "conn_closing";
+    }
+    if (connection.arriving != nullptr) {
+      return "conn_nread";
+    }
+    return connection.replies.is_empty() ? "conn_read" : "conn_mwrite";
+  }
+
+  std::uint32_t workers_;
+  std::vector<std::vector<Row>> reports_;
+};
+
+}  // namespace
+
+std::unique_ptr<AdminJob> make_flush_job(store::Seconds at) { return std::make_unique<FlushJob>(at); }
+
+std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t bytes) {
+  return std::make_unique<MemlimitJob>(workers, bytes);
+}
+
+std::unique_ptr<AdminJob> make_detail_switch_job(bool on) { return std::make_unique<DetailSwitchJob>(on); }
+
+std::unique_ptr<AdminJob> make_detail_dump_job(std::uint32_t workers) {
+  return std::make_unique<DetailDumpJob>(workers);
+}
+
+std::unique_ptr<AdminJob> make_conns_stats_job(std::uint32_t workers) {
+  return std::make_unique<ConnsStatsJob>(workers);
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,56 @@
+// Requests that are executed together, so that the cache misses of one hide behind those of the others.
+//
+// Thread: one worker. Ownership: views only, into the transport's bytes and into `key_bytes` below; all are gone with
+// the turn.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "protocol/request.h"
+#include "store/types.h"
+#include "worker/connection.h"
+#include "worker/limits.h"
+
+namespace millrace::worker {
+
+struct Op {
+  protocol::Request request;
+  KeyHash hash;
+  Connection* connection = nullptr;
+  /// A neighbour was asked already: this only keeps the place of its reply.
+  bool is_remote = false;
+  std::uint64_t token = 0;  ///< is_remote with a reply: the hole waiting to be put in its place
+};
+
+class Batch {
+ public:
+  [[nodiscard]] bool is_full() const noexcept { return count_ == kBatchOpsMax; }
+  [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
+  [[nodiscard]] Op& operator[](std::uint32_t i) noexcept { return ops_[i]; }
+  Op& add() noexcept { return ops_[count_++]; }
+
+  [[nodiscard]] bool has_key_room() const noexcept { return keys_used_ + protocol::kKeyBytesMax <= kBatchKeyBytes; }
+  /// A copy of `key` that lives as long as the batch: for keys in a carry that the next parse overwrites.
+  [[nodiscard]] std::string_view keep(std::string_view key) noexcept {
+    char* at = keys_.data() + keys_used_;
+    std::memcpy(at, key.data(), key.size());
+    keys_used_ += static_cast<std::uint32_t>(key.size());
+    return {at, key.size()};
+  }
+  void clear() noexcept {
+    count_ = 0;
+    keys_used_ = 0;
+  }
+
+ private:
+  std::uint32_t count_ = 0;
+  std::uint32_t keys_used_ = 0;
+  std::array<Op, kBatchOpsMax> ops_;
+  std::array<char, kBatchKeyBytes> keys_;
+};
+
+}  // namespace millrace::worker

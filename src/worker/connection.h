@@ -1,0 +1,95 @@
+// What a worker keeps for one connection, and the table of them.
+//
+// Thread: one worker. Ownership: the table owns the records; a record owns its session, its replies and the value that
+// is arriving. A slot of the table is the transport's slot; the generation in the id tells an old user of it from the
+// new one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/key_hash.h"
+#include "protocol/session.h"
+#include "store/partition.h"
+#include "store/types.h"
+#include "worker/reply_stream.h"
+
+namespace millrace::worker {
+
+/// Why a connection's bytes are left unread. Bits, because several can hold at once.
+enum Blocked : std::uint8_t {
+  kNotBlocked = 0,
+  kBlockedByOutput = 1,       ///< its client does not read: too much is waiting for it
+  kBlockedByLane = 2,         ///< a neighbour's lane is full; the ask is parked
+  kBlockedByReservation = 4,  ///< a neighbour is finding memory for its value
+  kBlockedByJob = 8,          ///< an administrator's command is making its round of the workers
+  kBlockedByClose = 16,       ///< quit, or hopeless: what comes is not looked at
+};
+
+/// A value that is not in the store yet: its data block has not arrived whole, or its owner has yet to find memory for
+/// it.
+struct ArrivingValue {
+  enum class Into : std::uint8_t {
+    Gather,        ///< small: into `bytes`, then stored like one that came whole
+    AwaitingItem,  ///< the owner was asked for memory
+    Item,          ///< into the reserved item
+  };
+
+  protocol::Request request;  ///< its key is a view of `bytes`
+  KeyHash hash;
+  WorkerId owner = 0;
+  Into into = Into::Gather;
+  store::Reservation reservation;
+  ReplyNode* awaiting = nullptr;  ///< AwaitingItem: comes back with the answer
+  std::uint64_t reply_token = 0;  ///< the hole for the reply, when it is linked already
+  bool is_whole = false;          ///< AwaitingItem: `bytes` holds the value too
+  std::uint32_t key_bytes = 0;
+  std::uint32_t received = 0;
+  std::unique_ptr<char[]> bytes;  ///< key, then (Gather, is_whole) the value
+};
+
+struct Connection {
+  Connection(ConnId conn_id, const protocol::SessionOptions& options) : id(conn_id), session(options) {}
+
+  ConnId id;
+  std::uint8_t blocked = kNotBlocked;
+  bool is_paused = false;  ///< the transport was told to stop reading
+  bool is_in_send_list = false;
+  bool peer_finished = false;    ///< it will send nothing more
+  bool close_requested = false;  ///< the transport was told to close
+  bool is_closing = false;       ///< close once everything is sent
+  bool is_counted = false;       ///< holds one of the -c connections
+  std::uint16_t listener = 0;
+  std::int64_t active_s = 0;
+  ReplyStream replies;
+  protocol::Session session;
+  std::unique_ptr<ArrivingValue> arriving;
+
+  [[nodiscard]] bool is_blocked() const noexcept { return blocked != kNotBlocked; }
+};
+
+class ConnectionTable {
+ public:
+  explicit ConnectionTable(std::uint32_t slots) : slots_(slots) {}
+
+  Connection& add(ConnId id, const protocol::SessionOptions& options);
+  /// Null for an id whose connection is gone.
+  [[nodiscard]] Connection* find(ConnId id) const noexcept {
+    Connection* found = id.slot < slots_.size() ? slots_[id.slot].get() : nullptr;
+    return found != nullptr && found->id == id ? found : nullptr;
+  }
+  void remove(ConnId id) noexcept;
+
+  [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+  [[nodiscard]] std::uint32_t slots() const noexcept { return static_cast<std::uint32_t>(slots_.size()); }
+  /// The connection in a slot, or null: for walks over all.
+  [[nodiscard]] Connection* at(std::uint32_t slot) const noexcept { return slots_[slot].get(); }
+
+ private:
+  std::vector<std::unique_ptr<Connection>> slots_;
+  std::uint32_t count_ = 0;
+};
+
+}  // namespace millrace::worker

@@ -1,0 +1,23 @@
+// What one worker has counted since start or `stats reset`. Written by its own core; others get a copy through a job.
+#pragma once
+
+#include <cstdint>
+
+namespace millrace::worker {
+
+struct WorkerCounters {
+  std::uint64_t connections_total = 0;     ///< accepted and served
+  std::uint64_t connections_rejected = 0;  ///< turned away because of -c
+  std::uint64_t idle_kicks = 0;
+  std::uint64_t cmd_flush = 0;
+  std::uint64_t asks_sent = 0;    ///< requests that went to a neighbour
+  std::uint64_t asks_served = 0;  ///< requests done for neighbours
+  std::uint64_t parked_on_full_lane = 0;
+  std::uint64_t paused_for_output = 0;  ///< connections left unread because their client did not read
+  std::uint64_t turns = 0;
+  std::uint64_t turns_idle = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t batches = 0;
+};
+
+}  // namespace millrace::worker

@@ -1,0 +1,268 @@
+// An operation on the partition, and where its reply goes: into a connection's stream (LocalSink) or into a lane, for
+// the neighbour that asked (AnswerSink). The executor is one piece of code over both.
+//
+// Thread: the partition's owner. Ownership: a sink borrows what it writes to, for one operation.
+#pragma once
+
+#include <cstring>
+#include <string_view>
+
+#include "mesh/message.h"
+#include "protocol/reply.h"
+#include "protocol/request.h"
+#include "store/partition.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+
+struct Operation {
+  protocol::Command command{};
+  store::Key key;
+  std::uint32_t flags = 0;
+  store::Seconds expires_at = store::kNever;
+  std::uint64_t number = 0;
+  std::string_view value{};
+};
+
+/// The store's word for a storing command.
+[[nodiscard]] constexpr store::StoreMode store_mode(protocol::Command command) noexcept {
+  switch (command) {
+    case protocol::Command::Add:
+      return store::StoreMode::Add;
+    case protocol::Command::Replace:
+      return store::StoreMode::Replace;
+    case protocol::Command::Append:
+      return store::StoreMode::Append;
+    case protocol::Command::Prepend:
+      return store::StoreMode::Prepend;
+    case protocol::Command::Cas:
+      return store::StoreMode::Cas;
+    default:
+      return store::StoreMode::Set;
+  }
+}
+
+/// The line that says how a change ended.
+[[nodiscard]] constexpr std::string_view outcome_line(store::Outcome outcome) noexcept {
+  switch (outcome) {
+    case store::Outcome::Stored:
+      return protocol::reply::kStored;
+    case store::Outcome::NotStored:
+      return protocol::reply::kNotStored;
+    case store::Outcome::Exists:
+      return protocol::reply::kExists;
+    case store::Outcome::NotFound:
+      return protocol::reply::kNotFound;
+    case store::Outcome::TooLarge:
+      return protocol::reply::kTooLarge;
+    case store::Outcome::OutOfMemory:
+      return protocol::reply::kOutOfMemoryStoring;
+    case store::Outcome::NotNumeric:
+      return protocol::reply::kNotNumeric;
+    case store::Outcome::Deleted:
+      return protocol::reply::kDeleted;
+    case store::Outcome::Touched:
+      return protocol::reply::kTouched;
+  }
+  return protocol::reply::kError;
+}
+
+class LocalSink {
+ public:
+  LocalSink(Worker& worker, Connection& connection, bool noreply) noexcept
+      : worker_(worker), connection_(connection), noreply_(noreply) {}
+
+  static constexpr std::uint32_t kCopiedBytesMax = kCopiedValueBytesMax;
+
+  [[nodiscard]] char* room(std::uint32_t bytes) noexcept { return connection_.replies.room(worker_.memory_, bytes); }
+  void commit(std::uint32_t bytes) noexcept { connection_.replies.commit(worker_.memory_, bytes); }
+  void line(std::string_view text) noexcept {
+    if (!noreply_) {
+      std::memcpy(room(static_cast<std::uint32_t>(text.size())), text.data(), text.size());
+      commit(static_cast<std::uint32_t>(text.size()));
+    }
+  }
+  /// The value, kept in place, and its CRLF. When nothing more can be pinned it is copied after all.
+  void lend(const store::Item* item, std::uint32_t value_bytes) noexcept {
+    const store::ItemRef ref = worker_.partition_.pin(item);
+    if (MR_LIKELY(ref != store::ItemRef{})) {
+      connection_.replies.append_loan(worker_.memory_, {item, ref, worker_.id_, value_bytes});
+    } else {
+      for (std::uint32_t at = 0; at < value_bytes;) {
+        const auto part = worker_.partition_.value_span(item, at);
+        connection_.replies.append(worker_.memory_, {part.data(), part.size()});
+        at += static_cast<std::uint32_t>(part.size());
+      }
+    }
+    connection_.replies.append(worker_.memory_, protocol::reply::kCrlf);
+  }
+
+ private:
+  Worker& worker_;
+  Connection& connection_;
+  bool noreply_;
+};
+
+class AnswerSink {
+ public:
+  AnswerSink(Worker& worker, std::byte* run) noexcept
+      : worker_(worker), payload_(reinterpret_cast<char*>(run) + sizeof(mesh::Answer)), run_(run) {}
+
+  static constexpr std::uint32_t kCopiedBytesMax = mesh::kMessageValueBytesMax;
+
+  void begin(std::uint64_t token) noexcept {
+    answer_.kind = mesh::AnswerKind::Reply;
+    answer_.token = token;
+  }
+  [[nodiscard]] char* room([[maybe_unused]] std::uint32_t bytes) noexcept {
+    MR_DCHECK(used_ + bytes <= mesh::kAnswerSlotsMax * mesh::kSlotBytes - sizeof(mesh::Answer));
+    return payload_ + used_;
+  }
+  void commit(std::uint32_t bytes) noexcept { used_ += bytes; }
+  void line(std::string_view text) noexcept {
+    std::memcpy(room(static_cast<std::uint32_t>(text.size())), text.data(), text.size());
+    commit(static_cast<std::uint32_t>(text.size()));
+  }
+  /// The asker sends the value from where it lies, adds the CRLF, and says Unpin.
+  void lend(const store::Item* item, std::uint32_t value_bytes) noexcept {
+    const store::ItemRef ref = worker_.partition_.pin(item);
+    if (MR_UNLIKELY(ref == store::ItemRef{})) {
+      used_ = 0;
+      line("SERVER_ERROR out of memory writing get response\r\n");
+      return;
+    }
+    answer_.item = static_cast<std::uint32_t>(ref);
+    answer_.value_bytes = value_bytes;
+    answer_.lent = item;
+  }
+  void reserved(std::uint64_t token, store::Outcome outcome, const store::Reservation& reservation) noexcept {
+    answer_.kind = mesh::AnswerKind::Reserved;
+    answer_.token = token;
+    answer_.outcome = static_cast<std::uint8_t>(outcome);
+    answer_.item = reservation.is_valid() ? static_cast<std::uint32_t>(reservation.ref) : 0;
+    answer_.value_bytes = reservation.value_bytes;
+  }
+  void visited(std::uint64_t token) noexcept {
+    answer_.kind = mesh::AnswerKind::Visited;
+    answer_.token = token;
+  }
+  [[nodiscard]] bool is_wanted() const noexcept { return answer_.token != 0; }
+  /// Writes the header; returns the slots of the whole run.
+  [[nodiscard]] std::uint32_t finish() noexcept {
+    answer_.bytes = used_;
+    answer_.slots = static_cast<std::uint16_t>(mesh::slots_for(sizeof(answer_) + used_));
+    std::memcpy(run_, &answer_, sizeof(answer_));
+    return answer_.slots;
+  }
+
+ private:
+  Worker& worker_;
+  char* payload_;
+  std::byte* run_;
+  std::uint32_t used_ = 0;
+  mesh::Answer answer_{};
+};
+
+template <typename Sink>
+void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept {
+  const bool touches = operation.command >= protocol::Command::Gat;
+  const store::Item* item = touches ? partition_.get_and_touch(operation.key, operation.expires_at, now_s_)
+                                    : partition_.get(operation.key, now_s_);
+  if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
+    prefix_stats_.count_get(operation.key.bytes, item != nullptr);
+  }
+  if (item == nullptr) {
+    return;
+  }
+  const std::uint32_t value_bytes = item->value_bytes();
+  const bool with_cas = operation.command == protocol::Command::Gets || operation.command == protocol::Command::Gats;
+  const bool copies = value_bytes <= Sink::kCopiedBytesMax;
+  constexpr auto kLineMax = static_cast<std::uint32_t>(protocol::kValueLineBytesMax);
+  char* const begin = sink.room(copies ? kLineMax + value_bytes + 2 : kLineMax);
+  char* at = with_cas ? protocol::write_value_line(begin, operation.key.bytes, item->client_flags(), value_bytes,
+                                                   shared_.cas_enabled ? item->cas() : 0)
+                      : protocol::write_value_line(begin, operation.key.bytes, item->client_flags(), value_bytes);
+  if (!copies) {
+    sink.commit(static_cast<std::uint32_t>(at - begin));
+    sink.lend(item, value_bytes);
+    return;
+  }
+  if (MR_LIKELY(!item->is_chained())) {
+    std::memcpy(at, item->value(), value_bytes);
+    at += value_bytes;
+  } else {
+    for (std::uint32_t done = 0; done < value_bytes;) {
+      const auto part = partition_.value_span(item, done);
+      std::memcpy(at, part.data(), part.size());
+      at += part.size();
+      done += static_cast<std::uint32_t>(part.size());
+    }
+  }
+  std::memcpy(at, "\r\n", 2);
+  sink.commit(static_cast<std::uint32_t>(at + 2 - begin));
+}
+
+template <typename Sink>
+void Worker::execute(const Operation& operation, Sink& sink) noexcept {
+  using protocol::Command;
+  switch (operation.command) {
+    case Command::Get:
+    case Command::Gets:
+    case Command::Gat:
+    case Command::Gats:
+      execute_retrieval(operation, sink);
+      return;
+    case Command::Set:
+    case Command::Add:
+    case Command::Replace:
+    case Command::Append:
+    case Command::Prepend:
+    case Command::Cas: {
+      const store::StoreArgs args{.mode = store_mode(operation.command),
+                                  .flags = operation.flags,
+                                  .expires_at = operation.expires_at,
+                                  .cas_compare = operation.number};
+      if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
+        prefix_stats_.count_set(operation.key.bytes);
+      }
+      sink.line(outcome_line(partition_.store(operation.key, operation.value, args, now_s_).outcome));
+      return;
+    }
+    case Command::Delete: {
+      if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
+        prefix_stats_.count_delete(operation.key.bytes);
+      }
+      sink.line(outcome_line(partition_.remove(operation.key, now_s_)));
+      return;
+    }
+    case Command::Incr:
+    case Command::Decr: {
+      const store::ArithReply reply =
+          partition_.arith(operation.key, operation.number, operation.command == Command::Decr, now_s_);
+      if (reply.outcome != store::Outcome::Stored) {
+        sink.line(reply.outcome == store::Outcome::OutOfMemory ? "SERVER_ERROR out of memory in incr\r\n"
+                                                               : outcome_line(reply.outcome));
+        return;
+      }
+      char text[protocol::kNumberLineBytesMax];
+      const char* end = protocol::write_number_line(text, reply.number);
+      sink.line({text, static_cast<std::size_t>(end - text)});
+      return;
+    }
+    case Command::Touch:
+      sink.line(outcome_line(partition_.touch(operation.key, operation.expires_at, now_s_)));
+      return;
+    default:
+      break;
+  }
+  MR_UNREACHABLE();
+}
+
+template <typename Sink>
+void Worker::commit(protocol::Command command, const store::Reservation& reservation, KeyHash hash,
+                    store::StoreArgs args, Sink& sink) noexcept {
+  args.mode = store_mode(command);
+  sink.line(outcome_line(partition_.commit(reservation, hash, args, now_s_).outcome));
+}
+
+}  // namespace millrace::worker

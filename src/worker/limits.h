@@ -1,0 +1,54 @@
+// Every bound of a worker's life, with its reason. Compile-time; any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "mesh/message.h"
+#include "protocol/limits.h"
+
+namespace millrace::worker {
+
+/// Events taken from the transport in a turn: enough for one of each of 64 busy connections and their send completions.
+inline constexpr std::uint32_t kEventsPerTurnMax = 128;
+/// Requests executed together. Each has two to four cache misses in flight; a core has a dozen or two line-fill
+/// buffers.
+inline constexpr std::uint32_t kBatchOpsMax = 64;
+/// Neighbours' asks prefetched together.
+inline constexpr std::uint32_t kAsksPerGroupMax = 32;
+/// Neighbours' asks executed per lane and turn, so that one neighbour cannot keep a core from its own connections.
+inline constexpr std::uint32_t kAsksPerLaneMax = 512;
+
+/// One reply buffer. Replies of many connections share one, so it is as large as a turn's small replies.
+inline constexpr std::uint32_t kTxBufferBytes = 32 * 1024;
+/// A value up to this is copied into the reply; a larger one is lent. A copy of 4 KiB costs about as much as one more
+/// slice in the kernel's gather list plus the pin (bench/micro/worker_reply).
+inline constexpr std::uint32_t kCopiedValueBytesMax = 4096;
+static_assert(kCopiedValueBytesMax + 1024 < kTxBufferBytes);
+
+/// A value that arrives in pieces is gathered in the connection up to this size; a larger one goes straight into the
+/// item.
+inline constexpr std::uint32_t kGatheredValueBytesMax = mesh::kMessageValueBytesMax;
+
+/// What a connection may have waiting before its requests are left unread.
+inline constexpr std::uint32_t kUnsentBytesMax = 128 * 1024;
+inline constexpr std::uint32_t kUnsentNodesMax = 1024;
+/// Values lent to one connection's replies: a client that never reads can pin only so many items.
+inline constexpr std::uint32_t kLentValuesMax = 8;
+
+/// Slices gathered into one send; beyond a few small ones a copy is cheaper.
+inline constexpr std::uint32_t kSlicesPerSendMax = 64;
+inline constexpr std::uint32_t kSlicesBeforeCopy = 4;
+
+/// Keys copied out of a connection's carry for the length of a batch.
+inline constexpr std::uint32_t kBatchKeyBytes = 4096;
+static_assert(kBatchKeyBytes >= 4 * protocol::kKeyBytesMax);
+
+/// Items looked at by store housekeeping in one turn that had nothing else to do, and in one that had.
+inline constexpr std::uint32_t kHousekeepItemsIdle = 256;
+inline constexpr std::uint32_t kHousekeepItemsBusy = 8;
+/// Connections looked at for the idle timeout per turn.
+inline constexpr std::uint32_t kIdleScanPerTurn = 32;
+/// Longest sleep: timeouts, delayed flush_all and housekeeping need a turn now and then.
+inline constexpr std::int64_t kSleepMs = 200;
+
+}  // namespace millrace::worker

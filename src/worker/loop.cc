@@ -1,0 +1,110 @@
+// The life of a core on one screen.
+
+#include <algorithm>
+
+#include "worker/worker.h"
+
+namespace millrace::worker {
+
+Worker::Worker(const WorkerParts& parts)
+    : id_(parts.id),
+      workers_(parts.mesh.workers()),
+      partition_(parts.partition),
+      transport_(parts.transport),
+      mesh_(parts.mesh),
+      port_(parts.mesh, parts.id),
+      clock_(parts.clock),
+      shared_(parts.shared),
+      session_options_{.item_bytes_max = parts.shared.item_bytes_max},
+      sends_per_connection_(std::min(parts.transport.capabilities().sends_per_connection_max,
+                                     std::uint32_t{ReplyStream::kSendsInFlightMax})),
+      connections_(parts.transport.capabilities().connections_max),
+      prefix_stats_(parts.shared.prefix_delimiter, parts.shared.detail_at_start),
+      events_(kEventsPerTurnMax),
+      op_slices_(kEventsPerTurnMax),
+      parked_for_(parts.mesh.workers()) {
+  read_clock();
+}
+
+Worker::~Worker() = default;
+
+bool Worker::turn(bool may_sleep) noexcept {
+  read_clock();
+  // Answers first: they need nothing from anybody, and everybody else's progress rests on that.
+  bool did_something = drain_answers();
+  did_something |= drain_asks();
+  did_something |= retry_parked();
+  did_something |= advance_jobs();
+  // What the last turn left for the transport goes down with this call, and what has come since comes up.
+  did_something |= poll_transport(may_sleep, did_something);
+  execute_batch();
+  send_replies();
+  submit_ops();
+  // Last, so that neighbours are woken once for all that the turn made for them.
+  port_.publish([this](WorkerId to) { shared_.wakers[to]->wake(); });
+  housekeep(!did_something);
+  ++counters_.turns;
+  counters_.turns_idle += did_something ? 0 : 1;
+  return did_something;
+}
+
+void Worker::run(Duration drain_limit) noexcept {
+  while (!shared_.stops.load(std::memory_order_relaxed)) {
+    turn(true);
+  }
+  transport_.stop_accepting();
+  close_all();
+  const Instant deadline = clock_.now() + drain_limit;
+  bool has_said_drained = false;
+  // A drained worker goes on serving: a neighbour may still wait for its answers.
+  while (clock_.now() < deadline && shared_.drained.load(std::memory_order_seq_cst) < workers_) {
+    turn(true);
+    if (!has_said_drained && is_drained()) {
+      has_said_drained = true;
+      shared_.drained.fetch_add(1, std::memory_order_seq_cst);
+      shared_.wake_all();
+    }
+  }
+}
+
+bool Worker::is_drained() const noexcept {
+  return connections_.count() == 0 && holes_outstanding_ == 0 && parked_.empty() && jobs_.empty();
+}
+
+void Worker::read_clock() noexcept {
+  now_ = clock_.now();
+  wall_s_ = clock_.wall_s();
+  now_s_ = static_cast<store::Seconds>(1 + now_.ns / 1'000'000'000);
+}
+
+bool Worker::has_work_waiting() const noexcept { return !parked_.empty() || !ops_.empty(); }
+
+void Worker::close_all() noexcept {
+  is_draining_ = true;
+  for (std::uint32_t slot = 0; slot < connections_.slots(); ++slot) {
+    if (Connection* connection = connections_.at(slot)) {
+      connection->is_closing = true;
+      connection->blocked |= kBlockedByClose;
+      want_send(*connection);
+    }
+  }
+}
+
+void Worker::housekeep(bool was_idle) noexcept {
+  partition_.housekeep(now_s_, was_idle ? kHousekeepItemsIdle : kHousekeepItemsBusy);
+  if (shared_.idle_timeout_s == 0 || connections_.count() == 0) {
+    return;
+  }
+  for (std::uint32_t i = 0; i < kIdleScanPerTurn; ++i) {
+    idle_scan_slot_ = idle_scan_slot_ + 1 < connections_.slots() ? idle_scan_slot_ + 1 : 0;
+    Connection* connection = connections_.at(idle_scan_slot_);
+    if (connection != nullptr && !connection->close_requested &&
+        now_.ns / 1'000'000'000 - connection->active_s >= shared_.idle_timeout_s) {
+      ++counters_.idle_kicks;
+      connection->close_requested = true;
+      queue_op({.kind = dataplane::TxKind::Abort, .conn = connection->id});
+    }
+  }
+}
+
+}  // namespace millrace::worker

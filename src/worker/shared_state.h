@@ -1,0 +1,63 @@
+// The little that workers share: facts fixed at start, the count of connections for -c, and the word to stop.
+//
+// Thread: constant after start but for the atomics, which are touched when a connection comes or goes, never per
+// request. Ownership: the server's; outlives the workers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "dataplane/api/transport.h"
+#include "store/partition.h"
+
+namespace millrace::worker {
+
+class Worker;
+
+struct SharedState {
+  // Fixed at start.
+  std::uint64_t hash_seed = 0;
+  std::uint32_t connections_max = 1024;
+  std::uint32_t idle_timeout_s = 0;
+  std::uint32_t item_bytes_max = 1024 * 1024;
+  std::uint64_t memory_bytes = 0;
+  bool cas_enabled = true;
+  bool shutdown_enabled = false;
+  bool flush_enabled = true;
+  bool dump_enabled = true;
+  bool tracks_sizes = false;
+  bool detail_at_start = false;
+  char prefix_delimiter = ':';
+  bool polls = false;
+  std::vector<std::pair<std::string, std::string>> settings;  ///< `stats settings`, made by config
+
+  // One entry a worker; set before any worker turns.
+  std::vector<store::Partition*> partitions;
+  std::vector<dataplane::Waker*> wakers;
+
+  // Atomics.
+  std::atomic<std::uint32_t> connections{0};
+  std::atomic<std::uint32_t> verbosity{0};
+  std::atomic<bool> stops{false};   ///< finish what is being sent, then leave
+  std::atomic<int> stop_signal{0};  ///< what asked for it: `shutdown` says SIGINT, `shutdown graceful` SIGUSR1
+
+  std::atomic<std::uint32_t> drained{0};  ///< workers that have nothing left to send
+
+  void stop() noexcept {
+    stops.store(true, std::memory_order_seq_cst);
+    wake_all();
+  }
+  void wake_all() noexcept {
+    for (dataplane::Waker* waker : wakers) {
+      if (waker != nullptr) {
+        waker->wake();
+      }
+    }
+  }
+};
+
+}  // namespace millrace::worker

@@ -1,0 +1,66 @@
+// Operations meet the store: items are asked for while earlier ones are still on their way, then all are executed in
+// order.
+
+#include "worker/execute.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+namespace {
+
+/// memcached's rule: up to 30 days is from now on, more is a date.
+constexpr std::int64_t kRelativeMax = 60 * 60 * 24 * 30;
+
+}  // namespace
+
+store::Seconds Worker::expiry_of(std::int64_t exptime) const noexcept {
+  if (exptime == 0) {
+    return store::kNever;
+  }
+  const std::int64_t from_now = exptime > kRelativeMax ? exptime - wall_s_ : exptime;
+  if (from_now <= 0) {
+    return store::kAlreadyExpired;
+  }
+  constexpr std::int64_t kLast = 0xffff'fffe;
+  return static_cast<store::Seconds>(from_now < kLast - now_s_ ? now_s_ + from_now : kLast);
+}
+
+void Worker::execute_batch() noexcept {
+  if (batch_.is_empty()) {
+    return;
+  }
+  ++counters_.batches;
+  const std::uint32_t count = batch_.size();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!batch_[i].is_remote) {
+      partition_.prefetch_item(batch_[i].hash);
+    }
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Op& op = batch_[i];
+    const protocol::Request& request = op.request;
+    Connection& connection = *op.connection;
+    if (!op.is_remote) {
+      LocalSink sink(*this, connection, request.noreply);
+      execute({.command = request.command,
+               .key = {request.key, op.hash},
+               .flags = request.flags,
+               .expires_at = expiry_of(request.exptime),
+               .number = request.number,
+               .value = request.value},
+              sink);
+    } else if (op.token != 0) {
+      connection.replies.link_hole(reinterpret_cast<ReplyNode*>(op.token));
+    }
+    if (protocol::is_retrieval(request.command) && request.ends_reply) {
+      connection.replies.append(memory_, protocol::reply::kEnd);
+    }
+    if (MR_UNLIKELY(connection.replies.is_over_limit()) && (connection.blocked & kBlockedByOutput) == 0) {
+      connection.blocked |= kBlockedByOutput;
+      ++counters_.paused_for_output;
+    }
+    want_send(connection);
+  }
+  batch_.clear();
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,100 @@
+// To the core that owns the key, and what happens when its lane is full.
+
+#include <algorithm>
+#include <cstring>
+
+#include "worker/worker.h"
+
+namespace millrace::worker {
+
+void Worker::forward(Connection& connection, WorkerId owner, const protocol::Request& request, KeyHash hash,
+                     std::uint64_t token) noexcept {
+  ++counters_.asks_sent;
+  if (request.value.size() > mesh::kMessageValueBytesMax) {
+    reserve_remotely(connection, owner, request, hash, token);
+    return;
+  }
+  const mesh::Ask ask{.kind = mesh::AskKind::Execute,
+                      .detail = static_cast<std::uint8_t>(request.command),
+                      .key_bytes = static_cast<std::uint8_t>(request.key.size()),
+                      .hash = hash.bits,
+                      .token = token,
+                      .number = request.number,
+                      .flags = request.flags,
+                      .expires_at = expiry_of(request.exptime),
+                      .value_bytes = static_cast<std::uint32_t>(request.value.size())};
+  push_or_park(&connection, owner, ask, request.key, request.value);
+}
+
+bool Worker::push_ask(WorkerId owner, const mesh::Ask& ask, std::string_view key, std::string_view value) noexcept {
+  MR_DCHECK(owner != id_ && key.size() <= mesh::kKeyBytesMax && value.size() <= mesh::kMessageValueBytesMax);
+  const std::uint32_t slots = mesh::slots_for(sizeof(ask) + key.size() + value.size());
+  std::byte* run = port_.asks_to(owner).reserve(slots);
+  if (run == nullptr) {
+    return false;
+  }
+  mesh::Ask sent = ask;
+  sent.slots = static_cast<std::uint16_t>(slots);
+  std::memcpy(run, &sent, sizeof(sent));
+  std::memcpy(run + sizeof(sent), key.data(), key.size());
+  if (!value.empty()) {
+    std::memcpy(run + sizeof(sent) + key.size(), value.data(), value.size());
+  }
+  port_.asks_to(owner).commit(slots);
+  return true;
+}
+
+void Worker::push_or_park(Connection* connection, WorkerId owner, const mesh::Ask& ask, std::string_view key,
+                          std::string_view value) noexcept {
+  // What is parked goes first, so that small asks cannot keep a large one waiting for ever.
+  if (parked_for_[owner] == 0 && push_ask(owner, ask, key, value)) {
+    return;
+  }
+  auto parked = std::make_unique<ParkedAsk>();
+  parked->connection = connection;
+  parked->owner = owner;
+  parked->ask = ask;
+  parked->key = key;
+  parked->value = value;
+  parked_.push_back(std::move(parked));
+  ++parked_for_[owner];
+  if (connection != nullptr) {
+    connection->blocked |= kBlockedByLane;
+    ++counters_.parked_on_full_lane;
+  }
+}
+
+bool Worker::retry_parked() noexcept {
+  if (parked_.empty()) {
+    return false;
+  }
+  std::size_t kept = 0;
+  bool any = false;
+  for (std::size_t i = 0; i < parked_.size(); ++i) {
+    std::unique_ptr<ParkedAsk> parked = std::move(parked_[i]);
+    if (!push_ask(parked->owner, parked->ask, parked->key, parked->value)) {
+      parked_[kept++] = std::move(parked);
+      continue;
+    }
+    any = true;
+    --parked_for_[parked->owner];
+    if (parked->connection != nullptr) {
+      unblock(*parked->connection, kBlockedByLane);
+    }
+  }
+  parked_.resize(kept);
+  return any;
+}
+
+void Worker::cancel_parked(Connection& connection) noexcept {
+  for (auto& parked : parked_) {
+    if (parked->connection != &connection) {
+      continue;
+    }
+    parked->connection = nullptr;
+    // It goes out all the same: the request was taken, and its hole (an orphan by then) is freed by the answer. A value
+    // that was being reserved is given back when the answer finds nobody.
+  }
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,108 @@
+// Bytes of a connection become operations. Keys are hashed here, once; what belongs to a neighbour leaves at once,
+// because its bytes are gone with the turn; what is ours waits in the batch, its bucket already on the way from memory.
+
+#include "worker/worker.h"
+
+namespace millrace::worker {
+
+void Worker::take_bytes(Connection& connection, std::string_view bytes) noexcept {
+  connection.active_s = now_.ns / 1'000'000'000;
+  while (!bytes.empty()) {
+    if (connection.is_blocked()) {
+      hand_back(connection, bytes);
+      return;
+    }
+    if (connection.arriving != nullptr) {
+      bytes.remove_prefix(take_value(connection, bytes));
+      continue;
+    }
+    protocol::Request request;
+    const protocol::Parsed parsed = connection.session.next(bytes, request);
+    MR_ASSERT(parsed.consumed <= bytes.size());
+    const std::string_view in = bytes;
+    bytes.remove_prefix(parsed.consumed);
+    switch (parsed.found) {
+      case protocol::Found::NeedMore:
+        MR_ASSERT(bytes.empty());
+        return;
+      case protocol::Found::Request:
+        take_request(connection, request, in);
+        break;
+      case protocol::Found::ValueBegins:
+        begin_value(connection, request);
+        break;
+      case protocol::Found::Error:
+        refuse(connection, parsed.error);
+        break;
+      case protocol::Found::Close:
+        refuse(connection, parsed.error);
+        connection.is_closing = true;
+        connection.blocked |= kBlockedByClose;
+        want_send(connection);
+        return;
+    }
+  }
+}
+
+void Worker::take_request(Connection& connection, const protocol::Request& request, std::string_view in) noexcept {
+  ++counters_.requests;
+  if (!protocol::is_retrieval(request.command) && !protocol::is_storage(request.command) &&
+      request.command > protocol::Command::Touch) {
+    execute_admin(connection, request);
+    return;
+  }
+  if (batch_.is_full() || !batch_.has_key_room()) {
+    execute_batch();
+  }
+  Op& op = batch_.add();
+  op.request = request;
+  op.connection = &connection;
+  op.is_remote = false;
+  op.token = 0;
+  if (request.key.empty()) {  // the end of a get line whose keys have gone before
+    op.is_remote = true;
+    return;
+  }
+  op.hash = hash_key(request.key, shared_.hash_seed);
+  const WorkerId owner = owner_of(op.hash);
+  if (owner == id_) {
+    partition_.prefetch_bucket(op.hash);
+    const bool is_in_event = request.key.data() >= in.data() && request.key.data() < in.data() + in.size();
+    if (!is_in_event) {
+      op.request.key = batch_.keep(request.key);
+    }
+    return;
+  }
+  op.is_remote = true;
+  if (!request.noreply) {
+    ReplyNode* hole = ReplyStream::make_hole(memory_, &connection);
+    op.token = reinterpret_cast<std::uint64_t>(hole);
+    ++holes_outstanding_;
+  }
+  forward(connection, owner, request, op.hash, op.token);
+}
+
+void Worker::refuse(Connection& connection, std::string_view error) noexcept {
+  execute_batch();
+  connection.replies.append(memory_, error);
+  want_send(connection);
+}
+
+void Worker::hand_back(Connection& connection, std::string_view bytes) noexcept {
+  if ((connection.blocked & kBlockedByClose) != 0) {
+    return;  // nobody will read them
+  }
+  connection.is_paused = true;
+  queue_op({.kind = dataplane::TxKind::Pause, .conn = connection.id, .unconsumed = bytes});
+}
+
+void Worker::unblock(Connection& connection, Blocked reason) noexcept {
+  connection.blocked = static_cast<std::uint8_t>(connection.blocked & ~reason);
+  if (!connection.is_blocked() && connection.is_paused) {
+    connection.is_paused = false;
+    queue_op({.kind = dataplane::TxKind::Resume, .conn = connection.id});
+  }
+  want_send(connection);
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,83 @@
+// Replies go to the transport: one Send for what a connection has ready, all Sends of a turn with one submit.
+
+#include <algorithm>
+
+#include "worker/worker.h"
+
+namespace millrace::worker {
+
+using dataplane::TxKind;
+
+void Worker::want_send(Connection& connection) noexcept {
+  if (!connection.is_in_send_list) {
+    connection.is_in_send_list = true;
+    to_send_.push_back(&connection);
+  }
+}
+
+void Worker::send_replies() noexcept {
+  for (std::size_t i = 0; i < to_send_.size(); ++i) {  // the list does not grow meanwhile
+    Connection& connection = *to_send_[i];
+    connection.is_in_send_list = false;
+    send_replies_of(connection);
+    close_if_done(connection);
+  }
+  to_send_.clear();
+}
+
+void Worker::send_replies_of(Connection& connection) noexcept {
+  if (connection.close_requested) {
+    return;
+  }
+  while (connection.replies.has_sendable() && connection.replies.sends_in_flight() < sends_per_connection_) {
+    GatheredSend send;
+    if (!connection.replies.gather(memory_, *this, send)) {
+      return;
+    }
+    if (op_slices_used_ == op_slices_.size()) {
+      submit_ops();
+    }
+    auto& slices = op_slices_[op_slices_used_++];
+    std::copy_n(send.slices.begin(), send.slice_count, slices.begin());
+    queue_op({.kind = TxKind::Send, .conn = connection.id, .slices = {slices.data(), send.slice_count}});
+  }
+}
+
+void Worker::close_if_done(Connection& connection) noexcept {
+  const bool wants_close = connection.is_closing || (connection.peer_finished && !connection.is_paused);
+  if (!wants_close || connection.close_requested || !connection.replies.is_empty()) {
+    return;
+  }
+  if ((connection.blocked & (kBlockedByLane | kBlockedByReservation | kBlockedByJob)) != 0) {
+    return;  // a reply is still to come
+  }
+  connection.close_requested = true;
+  connection.blocked |= kBlockedByClose;
+  queue_op({.kind = TxKind::Close, .conn = connection.id});
+}
+
+void Worker::queue_op(const dataplane::TxOp& op) noexcept { ops_.push_back(op); }
+
+void Worker::submit_ops() noexcept {
+  if (ops_.empty()) {
+    return;
+  }
+  transport_.submit(now_, ops_);
+  ops_.clear();
+  op_slices_used_ = 0;
+}
+
+std::span<const char> Worker::lent_bytes(const Loan& loan, std::uint32_t offset) const noexcept {
+  return shared_.partitions[loan.owner]->value_span(loan.item, offset);
+}
+
+void Worker::give_back(const Loan& loan) noexcept {
+  if (loan.owner == id_) {
+    partition_.unpin(loan.ref);
+    return;
+  }
+  const mesh::Ask unpin{.kind = mesh::AskKind::Unpin, .item = static_cast<std::uint32_t>(loan.ref)};
+  push_or_park(nullptr, loan.owner, unpin, {}, {});
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,239 @@
+// A value that arrives in pieces, or whose memory another core has to find.
+//
+//   small                gathered beside the connection, then stored like one that came whole
+//   large, ours          straight into a reserved item: each byte is copied once
+//   large, a neighbour's the owner reserves the item; this core writes the bytes into it (they are on loan to this core
+//   and
+//                        to nobody else), then tells the owner to commit. The connection is not read meanwhile.
+//
+// A connection that goes away in the middle gives the memory back: abandon_value().
+
+#include <algorithm>
+#include <cstring>
+
+#include "worker/execute.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+namespace {
+
+std::unique_ptr<ArrivingValue> start_value(const protocol::Request& request, KeyHash hash, WorkerId owner,
+                                           std::uint32_t value_room) {
+  auto value = std::make_unique<ArrivingValue>();
+  value->request = request;
+  value->hash = hash;
+  value->owner = owner;
+  value->key_bytes = static_cast<std::uint32_t>(request.key.size());
+  value->bytes = std::make_unique<char[]>(value->key_bytes + value_room);
+  std::memcpy(value->bytes.get(), request.key.data(), value->key_bytes);
+  value->request.key = {value->bytes.get(), value->key_bytes};
+  value->request.value = {};
+  return value;
+}
+
+}  // namespace
+
+void Worker::begin_value(Connection& connection, const protocol::Request& request) noexcept {
+  ++counters_.requests;
+  execute_batch();
+  const KeyHash hash = hash_key(request.key, shared_.hash_seed);
+  const WorkerId owner = owner_of(hash);
+  if (request.value_bytes <= kGatheredValueBytesMax) {
+    connection.arriving = start_value(request, hash, owner, request.value_bytes);
+  } else if (owner == id_) {
+    begin_local_value(connection, request, hash);
+  } else {
+    ++counters_.asks_sent;
+    reserve_remotely(connection, owner, request, hash, 0);
+  }
+}
+
+void Worker::begin_local_value(Connection& connection, const protocol::Request& request, KeyHash hash) noexcept {
+  store::Reservation reservation;
+  const store::Outcome outcome = partition_.reserve({request.key, hash}, request.value_bytes, now_s_, reservation);
+  connection.arriving = start_value(request, hash, id_, 0);
+  connection.arriving->into = ArrivingValue::Into::Item;
+  connection.arriving->reservation = reservation;
+  if (outcome != store::Outcome::Stored) {
+    refuse_value(connection, outcome);
+  }
+}
+
+/// Asks the owner for memory. `token` is the hole of a value that came whole (its views are copied here), 0 for one
+/// that is still arriving.
+void Worker::reserve_remotely(Connection& connection, WorkerId owner, const protocol::Request& request, KeyHash hash,
+                              std::uint64_t token) noexcept {
+  MR_ASSERT(connection.arriving == nullptr);
+  const std::string_view whole = request.value;
+  connection.arriving = start_value(request, hash, owner, static_cast<std::uint32_t>(whole.size()));
+  ArrivingValue& value = *connection.arriving;
+  value.into = ArrivingValue::Into::AwaitingItem;
+  value.is_whole = !whole.empty();
+  value.reply_token = token;
+  std::memcpy(value.bytes.get() + value.key_bytes, whole.data(), whole.size());
+  value.awaiting = ReplyStream::make_hole(memory_, &connection);
+  ++holes_outstanding_;
+  connection.blocked |= kBlockedByReservation;
+  const mesh::Ask ask{.kind = mesh::AskKind::Reserve,
+                      .key_bytes = static_cast<std::uint8_t>(value.key_bytes),
+                      .hash = hash.bits,
+                      .token = reinterpret_cast<std::uint64_t>(value.awaiting),
+                      .number = request.value_bytes};
+  push_or_park(&connection, owner, ask, value.request.key, {});
+}
+
+void Worker::take_reserved(WorkerId from, const mesh::Answer& answer) noexcept {
+  auto* awaiting = reinterpret_cast<ReplyNode*>(answer.token);
+  Connection* connection = awaiting->connection;
+  memory_.free_node(awaiting);
+  --holes_outstanding_;
+  if (connection == nullptr) {
+    if (answer.item != 0) {
+      const mesh::Ask abort{.kind = mesh::AskKind::Abort, .value_bytes = answer.value_bytes, .item = answer.item};
+      push_or_park(nullptr, from, abort, {}, {});
+    }
+    return;
+  }
+  ArrivingValue& value = *connection->arriving;
+  MR_ASSERT(value.into == ArrivingValue::Into::AwaitingItem && value.awaiting == awaiting);
+  value.awaiting = nullptr;
+  value.into = ArrivingValue::Into::Item;
+  value.reservation = {.ref = store::ItemRef{answer.item}, .value_bytes = answer.value_bytes};
+  if (answer.item == 0) {
+    refuse_value(*connection, static_cast<store::Outcome>(answer.outcome));
+  } else if (value.is_whole) {
+    receive_into_item(value, {value.bytes.get() + value.key_bytes, value.request.value_bytes});
+    finish_value(*connection, false);
+  }
+  unblock(*connection, kBlockedByReservation);
+}
+
+/// The next part of a data block; returns what was consumed of `bytes`.
+std::uint32_t Worker::take_value(Connection& connection, std::string_view bytes) noexcept {
+  ArrivingValue& value = *connection.arriving;
+  const protocol::ValueTaken taken = connection.session.take_value(bytes);
+  MR_ASSERT(taken.consumed > 0 && value.received + taken.bytes.size() <= value.request.value_bytes);
+  if (value.into == ArrivingValue::Into::Gather) {
+    std::memcpy(value.bytes.get() + value.key_bytes + value.received, taken.bytes.data(), taken.bytes.size());
+    value.received += static_cast<std::uint32_t>(taken.bytes.size());
+  } else {
+    receive_into_item(value, taken.bytes);
+  }
+  if (taken.is_over) {
+    finish_value(connection, taken.is_bad);
+  }
+  return taken.consumed;
+}
+
+void Worker::receive_into_item(ArrivingValue& value, std::string_view bytes) noexcept {
+  store::Partition& owner = *shared_.partitions[value.owner];
+  while (!bytes.empty()) {
+    const std::span<char> room = owner.reserved_span(value.reservation, value.received);
+    MR_ASSERT(!room.empty());
+    const std::size_t part = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), part);
+    value.received += static_cast<std::uint32_t>(part);
+    bytes.remove_prefix(part);
+  }
+}
+
+void Worker::finish_value(Connection& connection, bool is_bad) noexcept {
+  const std::unique_ptr<ArrivingValue> value = std::move(connection.arriving);
+  if (is_bad) {
+    give_back_reservation(*value);
+    if (!value->request.noreply) {
+      refuse(connection, protocol::reply::kBadChunk);
+    }
+    return;
+  }
+  if (value->into == ArrivingValue::Into::Item) {
+    commit_value(connection, *value);
+    return;
+  }
+  value->request.value = {value->bytes.get() + value->key_bytes, value->request.value_bytes};
+  --counters_.requests;  // counted when it began
+  take_request(connection, value->request, value->request.key);
+  execute_batch();  // its views end here
+}
+
+void Worker::commit_value(Connection& connection, const ArrivingValue& value) noexcept {
+  const protocol::Request& request = value.request;
+  if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
+    prefix_stats_.count_set(request.key);
+  }
+  if (value.owner == id_) {
+    LocalSink sink(*this, connection, request.noreply);
+    commit(request.command, value.reservation, value.hash,
+           {.flags = request.flags, .expires_at = expiry_of(request.exptime), .cas_compare = request.number}, sink);
+    want_send(connection);
+    return;
+  }
+  std::uint64_t token = value.reply_token;
+  if (token == 0 && !request.noreply) {
+    ReplyNode* hole = ReplyStream::make_hole(memory_, &connection);
+    connection.replies.link_hole(hole);
+    ++holes_outstanding_;
+    token = reinterpret_cast<std::uint64_t>(hole);
+  }
+  const mesh::Ask ask{.kind = mesh::AskKind::Commit,
+                      .detail = static_cast<std::uint8_t>(request.command),
+                      .hash = value.hash.bits,
+                      .token = token,
+                      .number = request.number,
+                      .flags = request.flags,
+                      .expires_at = expiry_of(request.exptime),
+                      .value_bytes = value.reservation.value_bytes,
+                      .item = static_cast<std::uint32_t>(value.reservation.ref)};
+  push_or_park(&connection, value.owner, ask, {}, {});
+}
+
+/// No memory for it: the reply says so, and the data block is swallowed.
+void Worker::refuse_value(Connection& connection, store::Outcome outcome) noexcept {
+  const std::unique_ptr<ArrivingValue> value = std::move(connection.arriving);
+  const std::string_view line = value->request.noreply ? std::string_view{} : outcome_line(outcome);
+  if (!value->is_whole) {
+    connection.session.skip_value();
+  }
+  if (value->reply_token != 0) {
+    auto* hole = reinterpret_cast<ReplyNode*>(value->reply_token);
+    --holes_outstanding_;
+    connection.replies.fill_hole(memory_, hole, line, nullptr);
+    want_send(connection);
+  } else {
+    refuse(connection, line);
+  }
+}
+
+void Worker::give_back_reservation(const ArrivingValue& value) noexcept {
+  if (value.into != ArrivingValue::Into::Item || !value.reservation.is_valid()) {
+    return;
+  }
+  if (value.owner == id_) {
+    partition_.abort(value.reservation);
+    return;
+  }
+  const mesh::Ask abort{.kind = mesh::AskKind::Abort,
+                        .value_bytes = value.reservation.value_bytes,
+                        .item = static_cast<std::uint32_t>(value.reservation.ref)};
+  push_or_park(nullptr, value.owner, abort, {}, {});
+}
+
+void Worker::abandon_value(Connection& connection) noexcept {
+  const std::unique_ptr<ArrivingValue> value = std::move(connection.arriving);
+  if (value == nullptr) {
+    return;
+  }
+  if (value->into == ArrivingValue::Into::AwaitingItem) {
+    value->awaiting->connection = nullptr;  // take_reserved() gives the memory back
+    if (value->reply_token != 0) {
+      // Its hole is in the stream and no answer will ever name it.
+      auto* hole = reinterpret_cast<ReplyNode*>(value->reply_token);
+      --holes_outstanding_;
+      connection.replies.fill_hole(memory_, hole, {}, nullptr);
+    }
+    return;
+  }
+  give_back_reservation(*value);
+}
+
+}  // namespace millrace::worker

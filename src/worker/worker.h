@@ -1,0 +1,202 @@
+// One core's life: its connections, its partition, its end of the mesh. The only room where network, protocol, mesh and
+// store meet.
+//
+// Thread: everything here runs on the worker's own core; nothing is locked. Other workers reach it only through lanes,
+// and read a lent value's bytes or write a reserved one's. Ownership: borrows partition, transport, clock and shared
+// state (they outlive it); owns connections and replies. A turn is one function of the world outside (transport, mesh,
+// clock), so a simulator can run many workers in one thread.
+//
+// Members are declared in the order in which a request meets them; each group names its file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "dataplane/api/transport.h"
+#include "mesh/mesh.h"
+#include "protocol/session.h"
+#include "store/partition.h"
+#include "worker/admin_job.h"
+#include "worker/batch.h"
+#include "worker/connection.h"
+#include "worker/counters.h"
+#include "worker/prefix_stats.h"
+#include "worker/reply_stream.h"
+#include "worker/shared_state.h"
+
+namespace millrace::worker {
+
+struct WorkerParts {
+  WorkerId id = 0;
+  store::Partition& partition;
+  dataplane::Transport& transport;
+  mesh::Mesh& mesh;
+  Clock& clock;
+  SharedState& shared;
+};
+
+struct Operation;
+class AnswerSink;
+
+/// An ask that found its lane full, with what it says. Bounded: one for each connection, and one for each value on
+/// loan.
+struct ParkedAsk {
+  Connection* connection = nullptr;  ///< waits until it is sent; null: nobody waits
+  WorkerId owner = 0;
+  mesh::Ask ask;
+  std::string key;
+  std::string value;
+};
+
+class Worker final : private LoanReader {
+ public:
+  explicit Worker(const WorkerParts& parts);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // --- loop.cc
+  /// One turn. `may_sleep` false: never waits. Returns whether there was anything to do.
+  bool turn(bool may_sleep) noexcept;
+  /// Turns until told to stop, then drains: replies in flight are sent, connections closed, within `drain_limit`.
+  void run(Duration drain_limit) noexcept;
+  [[nodiscard]] bool is_drained() const noexcept;
+
+  // --- inspection, own core only
+  [[nodiscard]] WorkerId id() const noexcept { return id_; }
+  [[nodiscard]] store::Partition& partition() noexcept { return partition_; }
+  [[nodiscard]] const dataplane::Transport& transport() const noexcept { return transport_; }
+  [[nodiscard]] WorkerCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] const ConnectionTable& connections() const noexcept { return connections_; }
+  [[nodiscard]] ReplyMemory& reply_memory() noexcept { return memory_; }
+  [[nodiscard]] PrefixStats& prefix_stats() noexcept { return prefix_stats_; }
+  [[nodiscard]] std::uint64_t holes_outstanding() const noexcept { return holes_outstanding_; }
+  [[nodiscard]] store::Seconds now_s() const noexcept { return now_s_; }
+  [[nodiscard]] std::int64_t wall_s() const noexcept { return wall_s_; }
+
+ private:
+  friend class LocalSink;
+  friend class AnswerSink;
+
+  // --- loop.cc
+  void read_clock() noexcept;
+  void housekeep(bool was_idle) noexcept;
+  [[nodiscard]] bool has_work_waiting() const noexcept;
+  void close_all() noexcept;
+
+  // --- stage_receive.cc: answers and asks from neighbours, events from the transport
+  bool drain_answers() noexcept;
+  void take_answer(WorkerId from, const mesh::Answer& answer, std::string_view bytes) noexcept;
+  bool drain_asks() noexcept;
+  std::uint32_t serve_asks_from(WorkerId from) noexcept;
+  void serve_ask(const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept;
+  bool poll_transport(bool may_sleep, bool did_something) noexcept;
+  void take_event(const dataplane::Event& event) noexcept;
+  void open_connection(const dataplane::Event& event) noexcept;
+  void forget_connection(Connection& connection) noexcept;
+
+  // --- stage_parse.cc: bytes of a connection become operations
+  void take_bytes(Connection& connection, std::string_view bytes) noexcept;
+  void take_request(Connection& connection, const protocol::Request& request, std::string_view in) noexcept;
+  void refuse(Connection& connection, std::string_view error) noexcept;
+  void hand_back(Connection& connection, std::string_view bytes) noexcept;
+  void unblock(Connection& connection, Blocked reason) noexcept;
+
+  // --- stage_value.cc: a value that arrives in pieces
+  void begin_value(Connection& connection, const protocol::Request& request) noexcept;
+  std::uint32_t take_value(Connection& connection, std::string_view bytes) noexcept;
+  void finish_value(Connection& connection, bool is_bad) noexcept;
+  void commit_value(Connection& connection, const ArrivingValue& value) noexcept;
+  void begin_local_value(Connection& connection, const protocol::Request& request, KeyHash hash) noexcept;
+  void reserve_remotely(Connection& connection, WorkerId owner, const protocol::Request& request, KeyHash hash,
+                        std::uint64_t token) noexcept;
+  void receive_into_item(ArrivingValue& value, std::string_view bytes) noexcept;
+  void refuse_value(Connection& connection, store::Outcome outcome) noexcept;
+  void take_reserved(WorkerId from, const mesh::Answer& answer) noexcept;
+  void give_back_reservation(const ArrivingValue& value) noexcept;
+  void abandon_value(Connection& connection) noexcept;
+
+  // --- stage_forward.cc: to the core that owns the key, and back
+  [[nodiscard]] WorkerId owner_of(KeyHash hash) const noexcept { return hash.partition(workers_); }
+  void forward(Connection& connection, WorkerId owner, const protocol::Request& request, KeyHash hash,
+               std::uint64_t token) noexcept;
+  bool push_ask(WorkerId owner, const mesh::Ask& ask, std::string_view key, std::string_view value) noexcept;
+  /// For what may not be refused (Unpin, Abort) and for what may wait (`connection` is parked): sent now or in order
+  /// later.
+  void push_or_park(Connection* connection, WorkerId owner, const mesh::Ask& ask, std::string_view key,
+                    std::string_view value) noexcept;
+  bool retry_parked() noexcept;
+
+  void cancel_parked(Connection& connection) noexcept;
+
+  // --- stage_execute.cc: operations meet the store
+  void execute_batch() noexcept;
+  template <typename Sink>
+  void execute(const Operation& operation, Sink& sink) noexcept;
+  template <typename Sink>
+  void execute_retrieval(const Operation& operation, Sink& sink) noexcept;
+  template <typename Sink>
+  void commit(protocol::Command command, const store::Reservation& reservation, KeyHash hash, store::StoreArgs args,
+              Sink& sink) noexcept;
+  void execute_admin(Connection& connection, const protocol::Request& request) noexcept;
+  store::Seconds expiry_of(std::int64_t exptime) const noexcept;
+
+  // --- stage_reply.cc: replies in order, to the transport
+  void want_send(Connection& connection) noexcept;
+  void send_replies() noexcept;
+  void send_replies_of(Connection& connection) noexcept;
+  void close_if_done(Connection& connection) noexcept;
+  void request_close(Connection& connection) noexcept;
+  void queue_op(const dataplane::TxOp& op) noexcept;
+  void submit_ops() noexcept;
+
+  // --- LoanReader: stage_reply.cc
+  std::span<const char> lent_bytes(const Loan& loan, std::uint32_t offset) const noexcept override;
+  void give_back(const Loan& loan) noexcept override;
+
+  // --- admin_job.cc
+  void start_job(Connection& connection, std::unique_ptr<AdminJob> job) noexcept;
+  bool advance_jobs() noexcept;
+  void finish_job(AdminJob& job) noexcept;
+  void take_visited(std::uint64_t token) noexcept;
+
+  const WorkerId id_;
+  const std::uint32_t workers_;
+  store::Partition& partition_;
+  dataplane::Transport& transport_;
+  mesh::Mesh& mesh_;
+  mesh::Port port_;
+  Clock& clock_;
+  SharedState& shared_;
+  const protocol::SessionOptions session_options_;
+  const std::uint32_t sends_per_connection_;
+
+  Instant now_{};
+  store::Seconds now_s_ = 1;
+  std::int64_t wall_s_ = 0;
+
+  ConnectionTable connections_;
+  ReplyMemory memory_;
+  Batch batch_;
+  WorkerCounters counters_;
+  PrefixStats prefix_stats_;
+  std::uint64_t holes_outstanding_ = 0;
+
+  std::vector<dataplane::Event> events_;
+  std::vector<Connection*> to_send_;
+  std::vector<dataplane::TxOp> ops_;
+  std::vector<std::array<dataplane::Slice, kSlicesPerSendMax>> op_slices_;
+  std::size_t op_slices_used_ = 0;
+  std::vector<std::unique_ptr<ParkedAsk>> parked_;
+  std::vector<std::uint32_t> parked_for_;  ///< how many of them wait for each neighbour
+  std::vector<std::unique_ptr<AdminJob>> jobs_;
+  std::uint32_t idle_scan_slot_ = 0;
+  bool is_draining_ = false;
+};
+
+}  // namespace millrace::worker
