@@ -1,42 +1,54 @@
 // One core's share of the cache: an index and slab-allocated items in one reserved, NUMA-local arena.
 //
 // Thread: one owner; no call is thread-safe, nothing is locked. Time and randomness are arguments.
-// Ownership: the arena is given and outlives the partition. An Item* that find() or peek() returned stays valid until the
-// next call that can store, delete, evict or move; whoever needs it longer pins it. A pinned item that is replaced,
+// Ownership: the arena is given and outlives the partition. An Item* that find() or peek() returned stays valid until
+// the next call that can store, delete, evict or move; whoever needs it longer pins it. A pinned item that is replaced,
 // deleted or evicted keeps its memory until the last unpin, but is found no more.
 // Invariants: store/README.md, numbered; check() asserts them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/key_hash.h"
 #include "base/result.h"
-#include "base/status.h"
 #include "store/counters.h"
+#include "store/index.h"
 #include "store/item.h"
+#include "store/page_pool.h"
+#include "store/pin.h"
+#include "store/slab_allocator.h"
+#include "store/slab_class.h"
 #include "store/types.h"
 
 namespace millrace::store {
 
 struct PartitionOptions {
-  std::span<std::byte> arena;                    ///< page aligned, already bound and faulted in; not owned
-  std::uint32_t item_bytes_max = 1024 * 1024;    ///< -I: header, key and value together
-  std::uint32_t chunk_bytes_min = 48;            ///< -n
-  double growth_factor = 1.10;                   ///< -f
-  bool evicts = true;                            ///< -M turns it off
+  std::span<std::byte> arena;                  ///< page aligned, already bound and faulted in; not owned
+  std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I: header, key and value together
+  std::uint32_t chunk_bytes_min = 48;          ///< -n
+  double growth_factor = 1.10;                 ///< -f
+  bool evicts = true;                          ///< -M turns it off
+  std::uint64_t hash_seed = 0;                 ///< of every KeyHash given: the store hashes keys again when it moves
+  Cas cas_start = 0;                           ///< the first change gets the next number
 };
 
-/// Memory promised to a value that is still arriving. The holder writes the bytes, then commits or aborts; exactly once.
-/// Value memory is a list of spans, walked with Partition::reserved_span.
+/// Memory promised to a value that is still arriving. The holder writes the bytes, then commits or aborts; exactly
+/// once. Value memory is a list of spans, walked with Partition::reserved_span.
 struct Reservation {
   ItemRef ref{};
   std::uint32_t value_bytes = 0;
   [[nodiscard]] bool is_valid() const noexcept { return ref != ItemRef{}; }
+};
+
+/// A walk over a value's pieces: as cheap as the pieces are many, where value_span() starts anew each time.
+struct ValueCursor {
+  ItemRef piece{};       ///< where the next piece lies; none: the item itself
+  std::uint32_t at = 0;  ///< its offset in the value
 };
 
 /// What a storing command wants besides key and value.
@@ -44,7 +56,7 @@ struct StoreArgs {
   StoreMode mode = StoreMode::Set;
   std::uint32_t flags = 0;
   Seconds expires_at = kNever;
-  Cas cas_compare = 0;  ///< StoreMode::Cas
+  Cas cas_compare = 0;  ///< StoreMode::Cas; with another mode, 0 means no comparison
 };
 
 struct StoreReply {
@@ -66,9 +78,9 @@ class Partition {
   Partition& operator=(const Partition&) = delete;
 
   // --- The three stages of a batched look-up: index.h, batch.h. The first two only hint and may be skipped.
-  void prefetch_bucket(KeyHash hash) const noexcept;
+  void prefetch_bucket(KeyHash hash) const noexcept { index_.prefetch_bucket(hash); }
   /// Reads the bucket's line (prefetch it first) and asks for the lines of the items that carry the tag.
-  void prefetch_item(KeyHash hash) const noexcept;
+  void prefetch_item(KeyHash hash) const noexcept { index_.prefetch_item(hash); }
 
   // --- partition_get.cc
   /// A live item, its reference bits bumped and counted as a get (hit, miss, expired, flushed); null on a miss.
@@ -78,19 +90,31 @@ class Partition {
   /// A live item without bump and without count; null on a miss.
   const Item* peek(const Key& key, Seconds now) noexcept;
   /// The value's bytes from `offset` on, as far as they lie together; empty at the end. Most values are one span.
-  [[nodiscard]] std::span<const char> value_span(const Item* item, std::uint32_t offset) const noexcept;
+  [[nodiscard]] std::span<const char> value_span(const Item* item, std::uint32_t offset) const noexcept {
+    if (MR_LIKELY(!item->is_chained())) {
+      const std::uint32_t bytes = item->value_bytes();
+      return offset < bytes ? std::span{item->value() + offset, bytes - offset} : std::span<const char>{};
+    }
+    return chained_span(*item, offset);
+  }
+  /// The piece at the cursor, which moves past it; empty at the end. Start with a ValueCursor{}.
+  [[nodiscard]] std::span<const char> value_next(const Item* item, ValueCursor& cursor) const noexcept;
 
   // --- pin.h
-  /// Lends an item to a reply. `ref` names it in unpin(), which any later call may follow.
+  /// Lends an item to a reply; what it returns names it in unpin(), after however many other calls. None (ItemRef{})
+  /// when kPinsMax items are lent already: then copy instead.
   ItemRef pin(const Item* item) noexcept;
   void unpin(ItemRef ref) noexcept;
 
   // --- partition_store.cc
   StoreReply store(const Key& key, std::string_view value, const StoreArgs& args, Seconds now) noexcept;
-  /// Memory for a value of `value_bytes` that has yet to arrive. On TooLarge and OutOfMemory the old value of the key is
-  /// deleted, as memcached does, so that no stale one is served. Neither findable nor evictable until commit.
-  Outcome reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out) noexcept;
-  /// Writable bytes of the value from `offset` on, as far as they lie together.
+  /// Memory for a value of `value_bytes` that has yet to arrive. On TooLarge and OutOfMemory the old value of the key
+  /// is deleted, as memcached does (for Set alone), so that no stale one is served. Stored means: reserved. Neither
+  /// findable nor evictable until commit.
+  Outcome reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out,
+                  StoreMode mode = StoreMode::Set) noexcept;
+  /// Writable bytes of the value from `offset` on, as far as they lie together. Remembers the piece: a walk with rising
+  /// offsets costs one step a piece.
   [[nodiscard]] std::span<char> reserved_span(const Reservation& reservation, std::uint32_t offset) noexcept;
   /// Makes the filled reservation the key's value, under `args`; the reservation is used up whatever the outcome.
   StoreReply commit(const Reservation& reservation, KeyHash hash, const StoreArgs& args, Seconds now) noexcept;
@@ -102,7 +126,7 @@ class Partition {
   Outcome remove(const Key& key, Seconds now) noexcept;
   Outcome touch(const Key& key, Seconds expires_at, Seconds now) noexcept;
   /// Everything stored before `at` is gone from then on; at <= now means at once, and then what is stored later in the
-  /// same second stays.
+  /// same second stays. The last call counts: it replaces one that is still to come.
   void flush(Seconds at, Seconds now) noexcept;
 
   // --- housekeeping
@@ -110,14 +134,15 @@ class Partition {
   /// out. Returns how many items it looked at.
   std::uint32_t housekeep(Seconds now, std::uint32_t items_max) noexcept;
   /// Changes how much of the arena may be used (cache_memlimit). False when it is more than the arena or less than one
-  /// page for each class in use; shrinking is carried out by housekeep().
+  /// page for each class in use and what the index holds (which never shrinks); shrinking is carried out by
+  /// housekeep().
   bool set_limit(std::uint64_t bytes) noexcept;
 
   // --- inspection: owner only, cold except counters()
-  [[nodiscard]] const PartitionCounters& counters() const noexcept;
-  [[nodiscard]] PartitionCounters& counters() noexcept;
-  [[nodiscard]] std::uint64_t limit_bytes() const noexcept;
-  [[nodiscard]] std::uint32_t classes() const noexcept;  ///< ids are 1 .. classes()
+  [[nodiscard]] const PartitionCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] PartitionCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return std::uint64_t{pages_.limit()} << kPageShift; }
+  [[nodiscard]] std::uint32_t classes() const noexcept { return sizes_.classes(); }  ///< ids are 1 .. classes()
   [[nodiscard]] ClassStats class_stats(std::uint32_t id, Seconds now) const noexcept;
   [[nodiscard]] MemoryStats memory_stats() const noexcept;
   /// Walks at most `items_max` live items of a class (0: all); false from `visit` ends it. For cachedump and sizes.
@@ -126,9 +151,142 @@ class Partition {
   void check() const;
 
  private:
-  class Impl;  // sketch: the implementer decides how the parts (pages, classes, index, hand) are held
-  std::unique_ptr<Impl> impl_;
-  explicit Partition(std::unique_ptr<Impl> impl);
+  /// What is known of classes while one item takes its chunks.
+  struct Drought {
+    std::uint64_t dry_classes = 0;  ///< bit per class where nothing could be evicted
+  };
+  struct Verdict {
+    Outcome outcome = Outcome::Stored;
+    IndexSlot old{};
+  };
+  /// Where filling a value has got to: a piece, and how much of it is written.
+  struct FillCursor {
+    ValueCursor piece;
+    std::uint32_t used = 0;
+  };
+  static constexpr Seconds kNoFlush = 0xffff'ffff;
+
+  Partition(const PartitionOptions& options, const SizeTable& sizes);
+
+  [[nodiscard]] Item* item_at(ItemRef ref) const noexcept { return reinterpret_cast<Item*>(pages_.at(ref)); }
+  [[nodiscard]] Continuation* continuation_at(ItemRef ref) const noexcept {
+    return reinterpret_cast<Continuation*>(pages_.at(ref));
+  }
+  [[nodiscard]] bool is_dead(const Item& item, Seconds now) const noexcept {
+    return has_expired(item.expires_at(), now) || item.cas() <= flushed_cas_;
+  }
+  /// The class an item's first chunk belongs to, without a look at the page table where its size tells.
+  [[nodiscard]] std::uint32_t class_of(const Item& item) const noexcept {
+    return MR_LIKELY(!item.is_chained()) ? sizes_.smallest(item.item_bytes()) : slabs_.class_of(pages_.ref_of(&item));
+  }
+  [[nodiscard]] bool is_item_page(std::uint32_t page) const noexcept {
+    return pages_[page].use == PageUse::Slab && pages_[page].class_id != kOverflowClass;
+  }
+  [[nodiscard]] bool is_pinned(const Item& item) const noexcept { return pins_.contains(pages_.ref_of(&item)); }
+  void advance(Seconds now) noexcept {
+    if (MR_UNLIKELY(now >= flush_at_)) {
+      flush_now();
+    }
+  }
+  [[nodiscard]] Cas next_cas() noexcept { return ++cas_; }
+
+  // partition_get.cc
+  /// The entry of a live item; a dead one is counted and taken out.
+  IndexSlot find_live(const Key& key, Seconds now) noexcept;
+  IndexSlot drop_dead(const Key& key, IndexSlot slot, Seconds now) noexcept;
+
+  // partition_value.cc: the pieces of a value
+  [[nodiscard]] std::span<const char> chained_span(const Item& item, std::uint32_t offset) const noexcept;
+  [[nodiscard]] std::span<char> piece_at(const Item& item, const ValueCursor& cursor) const noexcept;
+  void step_past(const Item& item, ValueCursor& cursor, std::size_t piece_bytes) const noexcept;
+  void fill(Item& item, FillCursor& cursor, std::string_view bytes) noexcept;
+  void fill(Item& item, FillCursor& cursor, const Item& from) noexcept;
+
+  // partition_store.cc
+  Verdict judge(const Key& key, const StoreArgs& args, Seconds now) noexcept;
+  StoreReply overwrite(Item& item, const Key& key, std::string_view value, const StoreArgs& args) noexcept;
+  /// Puts a filled held item in the place of `old` or of nothing. False, and the item freed, when the index has no
+  /// room.
+  bool link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexcept;
+  StoreReply finish(KeyHash hash, Item& item, IndexSlot old, std::uint32_t flags, Seconds expires_at,
+                    Seconds now) noexcept;
+  Outcome refuse(const Key& key, Outcome why, StoreMode mode) noexcept;
+
+  // partition_concat.cc: append and prepend; `from` or else `bytes` is what is added
+  StoreReply concat(const Key& key, IndexSlot old, std::string_view bytes, const Item* from, bool at_end,
+                    Seconds now) noexcept;
+  void concat_in_place(Item& item, std::string_view bytes, bool at_end) noexcept;
+
+  // partition_memory.cc: items' memory
+  /// A held item with its key in place, for a value to be filled in; null when no memory can be found.
+  Item* allocate(const ItemShape& shape, std::string_view key, Seconds now) noexcept;
+  /// The same, for what is to replace `old`, which stays where it is meanwhile.
+  Item* allocate_beside(Item& old, const ItemShape& shape, std::string_view key, Seconds now) noexcept;
+  bool allocate_rest(Item& head, std::uint64_t bytes, Seconds now, Drought& drought) noexcept;
+  ItemRef take_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept;
+  /// Gives an item's chunks back.
+  void release(Item& item) noexcept;
+  /// Takes an item's numbers out of the levels.
+  void uncount(const Item& item) noexcept;
+  void count(const Item& item) noexcept;
+  /// Out of the index; its memory stays as long as a pin holds it.
+  void unlink(KeyHash hash, IndexSlot slot) noexcept;
+  void let_go(Item& item) noexcept;
+
+  // partition_evict.cc: whose memory to take
+  bool evict_from(std::uint32_t id, Seconds now, bool only_dead) noexcept;
+  /// The hand meets a chunk. True when that freed it.
+  bool meet(std::byte* chunk, std::uint32_t id, Seconds now, bool only_dead, bool forced) noexcept;
+  [[nodiscard]] bool ages_here(const Continuation& piece, const Item& head, std::uint32_t id) const noexcept;
+  void evict(Item& item, Seconds now) noexcept;
+  /// Empties some page into the pool.
+  bool steal_page(Seconds now) noexcept;
+  bool steal_from(std::uint32_t id, Seconds now) noexcept;
+  [[nodiscard]] bool can_empty(std::uint32_t page) const noexcept;
+  void empty(std::uint32_t page, Seconds now) noexcept;
+  void rebalance(std::uint32_t hungry, Seconds now) noexcept;
+
+  // partition_arith.cc
+  /// The number's new text over the old value, when it fits there. False: it does not.
+  bool rewrite_number(Item& item, std::string_view text) noexcept;
+
+  // housekeeping.cc
+  /// A storing command's share of the upkeep: index growth, pages for it, rebalancing. Invalidates slots and items.
+  void tend(Seconds now) noexcept {
+    index_.step();
+    if (MR_UNLIKELY(index_.wants_page() || index_.wants_overflow() || hungry_class_ != 0 || cas_ >= kCasRenumber)) {
+      tend_slowly(now);
+    }
+  }
+  void tend_slowly(Seconds now) noexcept;
+  bool find_page(Seconds now) noexcept;
+  void renumber() noexcept;
+  std::uint32_t crawl_page(Seconds now, std::uint32_t slots_max) noexcept;
+
+  // partition_flush.cc, check.cc
+  void flush_now() noexcept;
+  void check_items() const;
+
+  /// Far enough below the end that no command reaches it.
+  static constexpr Cas kCasRenumber = kCasMax - 1024;
+
+  PagePool pages_;
+  SizeTable sizes_;
+  SlabAllocator slabs_;
+  Index index_;
+  PinTable pins_;
+  std::uint32_t item_bytes_max_;
+  bool evicts_;
+  std::uint64_t seed_;
+  Cas cas_;
+  Cas flushed_cas_ = 0;          ///< items up to this number are dead
+  Seconds flush_at_ = kNoFlush;  ///< when the next flush falls due
+  std::uint32_t hungry_class_ = 0;
+  std::uint64_t retry_pages_at_ = 0;  ///< after a steal in vain: not before so many items were stored
+  std::uint32_t crawl_page_ = 0;
+  std::uint32_t crawl_unit_ = 0;
+  PartitionCounters counters_;
+  std::array<ClassStats, kClassesMax + 1> class_stats_{};  ///< sizes and chunk counts are filled in when asked for
 };
 
 }  // namespace millrace::store

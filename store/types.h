@@ -11,7 +11,8 @@ namespace millrace::store {
 /// Whole seconds on the process's monotonic line; the first is 1, so that 0 can mean "never".
 using Seconds = std::uint32_t;
 inline constexpr Seconds kNever = 0;
-/// An expiry that has already passed when it is set (memcached: a negative exptime): the first second, and now is later.
+/// An expiry that has already passed when it is set (memcached: a negative exptime): the first second, and now is
+/// later.
 inline constexpr Seconds kAlreadyExpired = 1;
 
 /// A key with its hash, computed once.
@@ -20,15 +21,22 @@ struct Key {
   KeyHash hash;
 };
 
-enum class StoreMode : std::uint8_t { Set, Add, Replace, Append, Prepend, Cas };
+enum class StoreMode : std::uint8_t {
+  Set,
+  Add,
+  Replace,
+  Append,
+  Prepend,
+  Cas
+};
 
 /// Number of an item's last change. (Declared below StoreMode, whose Cas it would seem to shadow.)
 using Cas = std::uint64_t;
 
 enum class Outcome : std::uint8_t {
   Stored,
-  NotStored,    ///< add found one; replace, append, prepend found none
-  Exists,       ///< cas: changed since
+  NotStored,  ///< add found one; replace, append, prepend found none
+  Exists,     ///< cas: changed since
   NotFound,
   TooLarge,     ///< beyond the largest item
   OutOfMemory,  ///< nothing could be evicted for it (or eviction is off)

@@ -1,0 +1,36 @@
+// What counts as a number to incr and decr: memcached's reading of a value. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace millrace::store {
+
+[[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/// Digits that fit 64 bits, after blanks and an optional plus, up to the end or a blank; what follows the blank does
+/// not matter (decr leaves blanks behind a number that got shorter).
+[[nodiscard]] constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept {
+  std::size_t at = 0;
+  while (at < text.size() && is_space(text[at])) {
+    ++at;
+  }
+  if (at < text.size() && text[at] == '+') {
+    ++at;
+  }
+  const std::size_t first = at;
+  std::uint64_t number = 0;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
+    if (__builtin_mul_overflow(number, std::uint64_t{10}, &number) ||
+        __builtin_add_overflow(number, static_cast<std::uint64_t>(text[at] - '0'), &number)) {
+      return std::nullopt;
+    }
+  }
+  if (at == first || (at < text.size() && !is_space(text[at]))) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,135 @@
+// Upkeep in bounded slices: the index's growth, pages between classes, a lowered limit, dead items nobody asks for.
+// Owner only.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "store/partition.h"
+
+namespace millrace::store {
+namespace {
+
+/// After looking for a page in vain, so many items are stored before the next look.
+constexpr std::uint64_t kRetryStores = 1024;
+/// Pages over the limit that one housekeep() empties.
+constexpr std::uint32_t kSurplusPagesMax = 4;
+
+}  // namespace
+
+/// Sees to it that the pool has a page to give.
+bool Partition::find_page(Seconds now) noexcept {
+  return pages_.available() != 0 || (evicts_ && steal_page(now) && pages_.available() != 0);
+}
+
+MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
+  if (cas_ >= kCasRenumber) {
+    renumber();
+  }
+  if (hungry_class_ != 0) {
+    if (evicts_) {
+      rebalance(hungry_class_, now);
+    }
+    hungry_class_ = 0;
+  }
+  if ((!index_.wants_page() && !index_.wants_overflow()) || counters_.total_items < retry_pages_at_) {
+    return;
+  }
+  if (!find_page(now)) {
+    retry_pages_at_ = counters_.total_items + kRetryStores;
+    return;
+  }
+  if (index_.wants_overflow()) {
+    slabs_.add_page(kOverflowClass);
+  } else if (index_.wants_page()) {  // emptying a page may have ended the want
+    index_.give_page(pages_.take(PageUse::Index));
+  }
+}
+
+/// CAS numbers have run out (at ten million changes a second, after 325 days): numbers what is live anew from 1.
+/// Walks everything, once. A client that holds an old number fails one comparison, and asks again.
+MR_COLD void Partition::renumber() noexcept {
+  const Cas flushed = flushed_cas_;
+  Cas next = 0;
+  for (std::uint32_t page = 0; page < pages_.pages(); ++page) {
+    const std::uint32_t units = slabs_[pages_[page].class_id].chunk_units;
+    const std::uint32_t end = pages_[page].fresh_unit;
+    for (std::uint32_t unit = 0; unit < end && is_item_page(page); unit += units) {
+      std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+      if (kind_at(chunk) != Kind::Item) {
+        continue;
+      }
+      Item& item = *reinterpret_cast<Item*>(chunk);
+      if (item.cas() <= flushed) {
+        const KeyHash hash = hash_key(item.key(), seed_);
+        unlink(hash, index_.find_ref(hash, pages_.ref_of(&item)));
+      } else {
+        item.set_cas(++next);
+      }
+    }
+  }
+  cas_ = next;
+  flushed_cas_ = 0;
+}
+
+/// Takes dead items out of the rest of one page, as far as `slots_max` reaches. Returns the slots it looked at, or 1.
+std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexcept {
+  const std::uint32_t page = crawl_page_;
+  std::uint32_t looked = 0;
+  if (is_item_page(page)) {
+    const std::uint32_t units = slabs_[pages_[page].class_id].chunk_units;
+    const std::uint32_t end = slabs_.fresh_unit(page);
+    // The page may have changed hands since: to the next slot of what it holds now.
+    std::uint32_t unit = (crawl_unit_ + units - 1) / units * units;
+    for (; unit < end && looked < slots_max && is_item_page(page); unit += units, ++looked) {
+      std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+      if (kind_at(chunk) != Kind::Item || !is_dead(*reinterpret_cast<Item*>(chunk), now)) {
+        continue;
+      }
+      Item& item = *reinterpret_cast<Item*>(chunk);
+      ClassStats& stats = class_stats_[class_of(item)];
+      ++counters_.crawler_reclaimed;
+      ++stats.crawler_reclaimed;
+      if (!item.was_fetched()) {
+        ++counters_.expired_unfetched;
+        ++stats.expired_unfetched;
+      }
+      const KeyHash hash = hash_key(item.key(), seed_);
+      unlink(hash, index_.find_ref(hash, pages_.ref_of(&item)));
+    }
+    crawl_unit_ = unit;
+    if (unit < end && is_item_page(page)) {
+      return std::max(looked, 1U);
+    }
+  }
+  crawl_unit_ = 0;
+  crawl_page_ = page + 1 < pages_.pages() ? page + 1 : 0;
+  return std::max(looked, 1U);
+}
+
+std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcept {
+  advance(now);
+  for (std::uint32_t n = 0; n < kSurplusPagesMax && pages_.surplus() != 0; ++n) {
+    if (!steal_page(now)) {
+      break;
+    }
+  }
+  std::uint32_t looked = 0;
+  while (looked < items_max) {
+    looked += crawl_page(now, items_max - looked);
+  }
+  return looked;
+}
+
+bool Partition::set_limit(std::uint64_t bytes) noexcept {
+  const std::uint64_t pages = bytes >> kPageShift;
+  std::uint64_t needed = index_.pages() + slabs_[kOverflowClass].pages;
+  for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
+    needed += slabs_[id].pages != 0 ? 1 : 0;
+  }
+  if (pages > pages_.pages() || pages < std::max<std::uint64_t>(needed, kArenaPagesMin)) {
+    return false;
+  }
+  pages_.set_limit(static_cast<std::uint32_t>(pages));
+  return true;
+}
+
+}  // namespace millrace::store

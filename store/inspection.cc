@@ -1,0 +1,116 @@
+// What the operator and the tests look at: class and memory figures, walks, and the check of the invariants.
+// Owner only; cold. README.md numbers the invariants that check() asserts.
+#include "base/assert.h"
+#include "store/partition.h"
+
+namespace millrace::store {
+
+ClassStats Partition::class_stats(std::uint32_t id, Seconds /*now*/) const noexcept {
+  MR_ASSERT(id >= 1 && id <= sizes_.classes());
+  const SlabClass& c = slabs_[id];
+  ClassStats stats = class_stats_[id];
+  stats.chunk_size = c.chunk_bytes;
+  stats.chunks_per_page = c.chunks_per_page;
+  stats.total_pages = c.pages;
+  stats.total_chunks = c.chunks();
+  stats.used_chunks = c.used;
+  stats.free_chunks = c.free();
+  return stats;
+}
+
+MemoryStats Partition::memory_stats() const noexcept {
+  MemoryStats stats;
+  stats.page_bytes = kPageBytes;
+  stats.pages_arena = pages_.pages();
+  stats.pages_limit = pages_.limit();
+  stats.pages_free = pages_.available();
+  for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
+    stats.pages_items += slabs_[id].pages;
+  }
+  stats.pages_index = index_.pages();
+  stats.pages_overflow = slabs_[kOverflowClass].pages;
+  stats.index_buckets = index_.buckets();
+  stats.index_overflow_buckets = index_.overflow_buckets();
+  stats.index_is_growing = index_.is_growing();
+  stats.table_bytes = sizeof(Partition) + pages_.table_bytes() + index_.directory_bytes() + PinTable::table_bytes();
+  return stats;
+}
+
+void Partition::visit_class(std::uint32_t id, std::uint32_t items_max, Seconds now, ItemVisitor& visit) const {
+  MR_ASSERT(id >= 1 && id <= sizes_.classes());
+  const SlabClass& c = slabs_[id];
+  std::uint32_t page = c.hand.page;
+  std::uint32_t visited = 0;
+  for (std::uint32_t n = 0; n < c.pages; ++n, page = slabs_.next_page(page)) {
+    for (std::uint32_t unit = 0; unit < slabs_.fresh_unit(page); unit += c.chunk_units) {
+      const std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+      if (kind_at(chunk) != Kind::Item) {
+        continue;
+      }
+      const Item& item = *reinterpret_cast<const Item*>(chunk);
+      if (is_dead(item, now)) {
+        continue;
+      }
+      if (!visit.visit(item) || ++visited == items_max) {
+        return;
+      }
+    }
+  }
+}
+
+void Partition::check() const {
+  pages_.check();
+  slabs_.check();
+  index_.check();
+  MR_ASSERT(index_.count() == counters_.curr_items);
+  MR_ASSERT(memory_stats().pages_items + index_.pages() + slabs_[kOverflowClass].pages == pages_.in_use());
+  check_items();
+}
+
+/// Every slot of every item page: what it says it is, it is; and together they make up the levels.
+void Partition::check_items() const {
+  std::uint64_t items = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t held = 0;
+  std::uint64_t continuations = 0;
+  std::uint64_t chained_pieces = 0;
+  for (std::uint32_t page = 0; page < pages_.pages(); ++page) {
+    if (!is_item_page(page)) {
+      continue;
+    }
+    const std::uint32_t units = slabs_[pages_[page].class_id].chunk_units;
+    for (std::uint32_t unit = 0; unit < slabs_.fresh_unit(page); unit += units) {
+      const std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+      const Kind kind = kind_at(chunk);
+      if (kind == Kind::Continuation) {
+        const Item& head = *item_at(reinterpret_cast<const Continuation*>(chunk)->head);
+        MR_ASSERT(head.is_chained() && (head.kind() == Kind::Item || head.kind() == Kind::Held));
+        ++continuations;
+      }
+      if (kind != Kind::Item && kind != Kind::Held) {
+        continue;
+      }
+      const Item& item = *reinterpret_cast<const Item*>(chunk);
+      MR_ASSERT(class_of(item) == pages_[page].class_id);
+      for (ItemRef piece = item.is_chained() ? item.next() : ItemRef{}; piece != ItemRef{};
+           piece = continuation_at(piece)->next) {
+        MR_ASSERT(continuation_at(piece)->head == pages_.ref_of(&item));
+        ++chained_pieces;
+      }
+      if (kind == Kind::Held) {
+        ++held;
+        continue;
+      }
+      MR_ASSERT(item.cas() <= cas_);
+      MR_ASSERT(index_.find_ref(hash_key(item.key(), seed_), pages_.ref_of(&item)));
+      ++items;
+      bytes += item.item_bytes();
+    }
+  }
+  MR_ASSERT(items == counters_.curr_items);
+  MR_ASSERT(bytes == counters_.bytes);
+  MR_ASSERT(continuations == chained_pieces);
+  MR_ASSERT(held >= counters_.reservations && held <= counters_.reservations + pins_.distinct());
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,205 @@
+// An item as it lies in the arena, and the chunks a large one is continued in. Plain bytes with accessors.
+//
+// Thread: the partition's owner writes; whoever holds a pin may read key, flags and value. Ownership: the partition.
+// Invariants: the first byte of every chunk ever handed out is its state, so that a sweep over a page can tell what
+// each slot is; everything else of a chunk may only be read once its kind is known.
+//
+//  word (8 bytes, little endian)
+//   63                                             16 15        8 7             0
+//  +-------------------------------------------------+-----------+---------------+
+//  |  cas (48): number of the last change            | key_bytes | state         |
+//  +-------------------------------------------------+-----------+---------------+
+//  |  expires_at (32): whole seconds, 0 never                    | value_bytes   |  16 bits; 0xffff: chained
+//  +-------------------------------------------------------------+---------------+
+//  then, each only when there:  total value_bytes (4), next chunk (4) | client flags (4) | key | value
+//
+//  state:   7        6       5           4         3   2    1    0
+//         +--------+-------+-----------+---------+---------+---------+
+//         | win    | stale | has_flags | fetched |  clock  |  kind   |
+//         +--------+-------+-----------+---------+---------+---------+
+//  kind: 0 free, 1 item (in the index), 2 held (not in the index: a reservation, or gone but still pinned),
+//        3 continuation of a chained item.   win, stale: set aside for the meta protocol.
+//
+// Why not chain with the 8-byte header of two references alone: a sweep needs the state byte too.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "base/attributes.h"
+#include "store/limits.h"
+#include "store/types.h"
+
+namespace millrace::store {
+
+static_assert(std::endian::native == std::endian::little, "the state byte comes first");
+
+/// Names a chunk: its offset in the arena in units of 8 bytes. Zero names none (page 0 belongs to the index).
+enum class ItemRef : std::uint32_t {
+};
+
+enum class Kind : std::uint8_t {
+  Free = 0,
+  Item = 1,
+  Held = 2,
+  Continuation = 3,
+};
+
+namespace state {
+inline constexpr std::uint8_t kKindMask = 0b0000'0011;
+inline constexpr std::uint8_t kClockOne = 0b0000'0100;
+inline constexpr std::uint8_t kClockMask = 0b0000'1100;
+inline constexpr std::uint8_t kFetched = 0b0001'0000;
+inline constexpr std::uint8_t kHasFlags = 0b0010'0000;
+}  // namespace state
+
+inline constexpr std::uint32_t kItemHeaderBytes = 14;
+inline constexpr std::uint32_t kChainBytes = 8;  ///< a chained head's total and next
+inline constexpr std::uint32_t kClientFlagsBytes = 4;
+inline constexpr std::uint32_t kContinuationBytes = 12;  ///< header of a continuation chunk
+inline constexpr std::uint16_t kChainedMark = 0xffff;
+inline constexpr Cas kCasMax = (Cas{1} << 48) - 1;
+
+/// The kind of the chunk that starts here.
+[[nodiscard]] MR_ALWAYS_INLINE Kind kind_at(const std::byte* chunk) noexcept {
+  return static_cast<Kind>(static_cast<std::uint8_t>(*chunk) & state::kKindMask);
+}
+
+class __attribute__((packed, aligned(2))) Item {
+ public:
+  // --- for everybody
+  [[nodiscard]] std::string_view key() const noexcept { return {bytes() + key_offset(), key_bytes()}; }
+  [[nodiscard]] std::uint32_t client_flags() const noexcept {
+    return has_client_flags() ? load32(kItemHeaderBytes + chain_bytes()) : 0;
+  }
+  [[nodiscard]] std::uint32_t value_bytes() const noexcept {
+    return MR_UNLIKELY(is_chained()) ? load32(kItemHeaderBytes) : value_bytes_;
+  }
+  [[nodiscard]] Cas cas() const noexcept { return word_ >> 16; }
+  [[nodiscard]] Seconds expires_at() const noexcept { return expires_at_; }
+  [[nodiscard]] bool was_fetched() const noexcept { return (state() & state::kFetched) != 0; }
+  /// Header, key and value together: what counts against -I and in `bytes`.
+  [[nodiscard]] std::uint64_t item_bytes() const noexcept { return std::uint64_t{value_offset()} + value_bytes(); }
+  /// The value, when it is not chained; else its first piece.
+  [[nodiscard]] const char* value() const noexcept { return bytes() + value_offset(); }
+  [[nodiscard]] bool is_chained() const noexcept { return value_bytes_ == kChainedMark; }
+
+  // --- for the store
+  /// Lays the header out for a held item; the caller then fills key and value.
+  void start(std::uint32_t key_bytes, bool with_flags, bool chained, std::uint32_t value_bytes) noexcept {
+    word_ = (std::uint64_t{key_bytes} << 8) | static_cast<std::uint8_t>(Kind::Held) |
+            (with_flags ? state::kHasFlags : std::uint8_t{0});
+    expires_at_ = 0;
+    value_bytes_ = chained ? kChainedMark : static_cast<std::uint16_t>(value_bytes);
+    if (chained) {
+      store32(kItemHeaderBytes, value_bytes);
+      store32(kItemHeaderBytes + 4, 0);
+    }
+    if (with_flags) {
+      store32(kItemHeaderBytes + chain_bytes(), 0);
+    }
+  }
+  void set_key(std::string_view key) noexcept { std::memcpy(bytes() + key_offset(), key.data(), key.size()); }
+  void set_client_flags(std::uint32_t flags) noexcept { store32(kItemHeaderBytes + chain_bytes(), flags); }
+  void set_cas(Cas cas) noexcept { word_ = (word_ & 0xffff) | (cas << 16); }
+  void set_expires_at(Seconds at) noexcept { expires_at_ = at; }
+  void set_kind(Kind kind) noexcept {
+    set_state(static_cast<std::uint8_t>((state() & ~state::kKindMask) | static_cast<std::uint8_t>(kind)));
+  }
+  [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(state() & state::kKindMask); }
+  [[nodiscard]] std::uint32_t key_bytes() const noexcept { return static_cast<std::uint8_t>(word_ >> 8); }
+  [[nodiscard]] bool has_client_flags() const noexcept { return (state() & state::kHasFlags) != 0; }
+  [[nodiscard]] char* value() noexcept { return bytes() + value_offset(); }
+  [[nodiscard]] std::uint32_t value_offset() const noexcept { return key_offset() + key_bytes(); }
+
+  [[nodiscard]] std::uint32_t clock() const noexcept { return (state() & state::kClockMask) / state::kClockOne; }
+  /// A hit: one step up to 3, and never a write once there is nothing to change.
+  void bump() noexcept {
+    const std::uint8_t s = state();
+    if ((s & kReferenceBits) != kReferenceBits) {
+      const std::uint8_t step = (s & state::kClockMask) != state::kClockMask ? state::kClockOne : std::uint8_t{0};
+      set_state(static_cast<std::uint8_t>((s + step) | state::kFetched));
+    }
+  }
+  /// The hand has passed: one step down. Only when clock() > 0.
+  void cool() noexcept { set_state(static_cast<std::uint8_t>(state() - state::kClockOne)); }
+  /// Clock and fetched together, to carry over to a new value of the key.
+  [[nodiscard]] std::uint8_t reference_bits() const noexcept { return state() & kReferenceBits; }
+  void set_reference_bits(std::uint8_t bits) noexcept {
+    set_state(static_cast<std::uint8_t>((state() & ~kReferenceBits) | bits));
+  }
+  /// Another length for a value that is not chained and has the room.
+  void resize_value(std::uint32_t value_bytes) noexcept { value_bytes_ = static_cast<std::uint16_t>(value_bytes); }
+
+  /// Second chunk of a chained item.
+  [[nodiscard]] ItemRef next() const noexcept { return static_cast<ItemRef>(load32(kItemHeaderBytes + 4)); }
+  void set_next(ItemRef next) noexcept { store32(kItemHeaderBytes + 4, static_cast<std::uint32_t>(next)); }
+
+ private:
+  static constexpr std::uint8_t kReferenceBits = state::kClockMask | state::kFetched;
+
+  [[nodiscard]] std::uint8_t state() const noexcept { return static_cast<std::uint8_t>(word_); }
+  void set_state(std::uint8_t s) noexcept { word_ = (word_ & ~std::uint64_t{0xff}) | s; }
+  [[nodiscard]] std::uint32_t chain_bytes() const noexcept { return is_chained() ? kChainBytes : 0; }
+  [[nodiscard]] std::uint32_t key_offset() const noexcept {
+    return kItemHeaderBytes + chain_bytes() + (has_client_flags() ? kClientFlagsBytes : 0);
+  }
+  [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this); }
+  [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this); }
+  [[nodiscard]] std::uint32_t load32(std::uint32_t at) const noexcept {
+    std::uint32_t v;
+    std::memcpy(&v, bytes() + at, sizeof v);
+    return v;
+  }
+  void store32(std::uint32_t at, std::uint32_t v) noexcept { std::memcpy(bytes() + at, &v, sizeof v); }
+
+  std::uint64_t word_;
+  std::uint32_t expires_at_;
+  std::uint16_t value_bytes_;
+};
+static_assert(sizeof(Item) == kItemHeaderBytes);
+static_assert(kItemHeaderBytes + 1 + 0xffff > kPageBytes, "no contiguous value reaches the chained mark");
+
+/// Opens every chunk of a chained item but the first.
+///   byte 0: state (kind 3) | 1..3: zero | 4..7: next chunk, 0 at the end | 8..11: the head
+struct Continuation {
+  std::uint8_t state;
+  std::uint8_t zero[3];
+  ItemRef next;
+  ItemRef head;
+
+  [[nodiscard]] const char* payload() const noexcept { return reinterpret_cast<const char*>(this) + sizeof *this; }
+  [[nodiscard]] char* payload() noexcept { return reinterpret_cast<char*>(this) + sizeof *this; }
+};
+static_assert(sizeof(Continuation) == kContinuationBytes);
+
+/// Bytes of an item before it is laid out; whether it is chained costs kChainBytes more.
+struct ItemShape {
+  std::uint32_t key_bytes = 0;
+  bool with_flags = false;
+  std::uint32_t value_bytes = 0;
+
+  [[nodiscard]] std::uint64_t contiguous_bytes() const noexcept {
+    return std::uint64_t{kItemHeaderBytes} + (with_flags ? kClientFlagsBytes : 0) + key_bytes + value_bytes;
+  }
+};
+
+/// Dead by time: an item whose second has come. Never (0) wraps to the far end.
+[[nodiscard]] constexpr bool has_expired(Seconds expires_at, Seconds now) noexcept { return expires_at - 1 < now; }
+
+/// What is stored for an expiry asked for: one already passed becomes the first second there is, which always has.
+[[nodiscard]] constexpr Seconds stored_expiry(Seconds asked) noexcept { return asked == kAlreadyExpired ? 1 : asked; }
+
+/// What visit_class() calls. False ends the walk.
+class ItemVisitor {
+ public:
+  virtual bool visit(const Item& item) noexcept = 0;
+
+ protected:
+  ~ItemVisitor() = default;
+};
+
+}  // namespace millrace::store

@@ -1,0 +1,52 @@
+// Every bound of the store and how they hang together. Constants only; any thread.
+#pragma once
+
+#include <cstdint>
+
+namespace millrace::store {
+
+/// Memory changes hands between classes, index and pool in pages of this size.
+inline constexpr std::uint32_t kPageBytes = 64 * 1024;
+inline constexpr std::uint32_t kPageShift = 16;
+inline constexpr std::uint32_t kNoPage = 0xffff'ffff;
+
+/// Items lie on multiples of this; references count in it.
+inline constexpr std::uint32_t kUnitBytes = 8;
+inline constexpr std::uint32_t kUnitShift = 3;
+/// Units in a page; a page-local link is a unit number and fits 16 bits.
+inline constexpr std::uint32_t kPageUnits = kPageBytes / kUnitBytes;
+/// What a 32-bit reference can reach.
+inline constexpr std::uint64_t kArenaBytesMax = (std::uint64_t{1} << 32) * kUnitBytes;
+/// One page for the index, one for overflow, and something to hold items in.
+inline constexpr std::uint32_t kArenaPagesMin = 4;
+
+/// libmemcached walks cachedump ids 0 .. 63; ids start at 1.
+inline constexpr std::uint32_t kClassesMax = 63;
+/// Class 0 of the slab allocator holds the index's overflow buckets.
+inline constexpr std::uint32_t kOverflowClass = 0;
+inline constexpr std::uint32_t kChunkBytesMin = 32;
+
+inline constexpr std::uint32_t kKeyBytesMax = 250;
+inline constexpr std::uint32_t kItemBytesMin = 1024;
+inline constexpr std::uint32_t kItemBytesMax = 1024 * 1024 * 1024;
+/// A chunk may be this much larger than what it holds (as a fraction of the chunk, 1/8); beyond, the item is chained.
+inline constexpr std::uint32_t kWasteShift = 3;
+
+/// Distinct items that replies may hold at a time. 16 B each; beyond, pin() refuses and the caller copies.
+inline constexpr std::uint32_t kPinsMax = 8192;
+
+/// One eviction looks at this many slots before it stops honouring reference counters: bounds the pause when all is
+/// hot.
+inline constexpr std::uint32_t kSweepSlotsMax = 2048;
+/// With eviction off, a storing command looks for expired items in this many slots.
+inline constexpr std::uint32_t kReclaimSlotsMax = 256;
+/// Pages a steal looks at in one class before it asks the next class.
+inline constexpr std::uint32_t kStealPagesMax = 16;
+/// A class is considered for one more page each time its hand has crossed this many pages.
+inline constexpr std::uint32_t kRebalanceCrossings = 8;
+
+static_assert(kPageBytes == 1U << kPageShift);
+static_assert(kPageUnits < 0xffff, "a unit number and one sentinel fit 16 bits");
+static_assert(kArenaBytesMax / kPageBytes < kNoPage);
+
+}  // namespace millrace::store

@@ -1,0 +1,84 @@
+// The arena cut into 64 KiB pages: which are free, and one small record for each.
+//
+// Thread: the partition's owner. Ownership: the arena is lent; the table of records is ours (24 B a page, allocated
+// once). Invariants: (1) a page is in exactly one place: free list, a class's ring, or the index's directory; (2) pages
+// in use never exceed the limit because of a take(); lowering the limit leaves a surplus that housekeeping works off.
+// Pages are handed out lowest address first as long as none came back, so that untouched memory stays untouched.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/assert.h"
+#include "store/item.h"
+#include "store/limits.h"
+
+namespace millrace::store {
+
+enum class PageUse : std::uint8_t {
+  Free,
+  Slab,   ///< chunks of a class; class 0: overflow buckets
+  Index,  ///< 1024 buckets
+};
+
+/// A page's record. The two pairs of links belong to whoever holds the page.
+struct Page {
+  PageUse use = PageUse::Free;
+  std::uint8_t class_id = 0;
+  std::uint16_t used = 0;        ///< chunks handed out
+  std::uint16_t free_unit = 0;   ///< first free chunk that was used before; kNoUnit: none
+  std::uint16_t fresh_unit = 0;  ///< from here on no chunk was ever handed out
+  std::uint32_t prev = kNoPage;  ///< ring of the class, or `next` alone: free list
+  std::uint32_t next = kNoPage;
+  std::uint32_t room_prev = kNoPage;  ///< pages of the class that have a free chunk
+  std::uint32_t room_next = kNoPage;
+};
+static_assert(sizeof(Page) == 24);
+inline constexpr std::uint16_t kNoUnit = 0xffff;
+
+class PagePool {
+ public:
+  explicit PagePool(std::span<std::byte> arena);
+
+  /// A page nobody uses, now `use`'s; kNoPage when the limit or the arena is reached.
+  std::uint32_t take(PageUse use) noexcept;
+  void give_back(std::uint32_t page) noexcept;
+
+  [[nodiscard]] Page& operator[](std::uint32_t page) noexcept { return table_[page]; }
+  [[nodiscard]] const Page& operator[](std::uint32_t page) const noexcept { return table_[page]; }
+  [[nodiscard]] std::byte* address(std::uint32_t page) const noexcept {
+    return arena_ + (std::size_t{page} << kPageShift);
+  }
+  [[nodiscard]] std::byte* at(ItemRef ref) const noexcept {
+    return arena_ + (std::size_t{static_cast<std::uint32_t>(ref)} << kUnitShift);
+  }
+  [[nodiscard]] ItemRef ref_of(const void* chunk) const noexcept {
+    return static_cast<ItemRef>((static_cast<const std::byte*>(chunk) - arena_) >> kUnitShift);
+  }
+  [[nodiscard]] static std::uint32_t page_of(ItemRef ref) noexcept {
+    return static_cast<std::uint32_t>(ref) >> (kPageShift - kUnitShift);
+  }
+
+  [[nodiscard]] std::uint32_t pages() const noexcept { return pages_; }
+  [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
+  void set_limit(std::uint32_t pages) noexcept;
+  [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_; }
+  /// Pages take() would still give.
+  [[nodiscard]] std::uint32_t available() const noexcept { return in_use_ < limit_ ? limit_ - in_use_ : 0; }
+  [[nodiscard]] std::uint32_t surplus() const noexcept { return in_use_ > limit_ ? in_use_ - limit_ : 0; }
+  [[nodiscard]] std::uint64_t table_bytes() const noexcept { return std::uint64_t{pages_} * sizeof(Page); }
+  void check() const;
+
+ private:
+  std::byte* arena_;
+  std::uint32_t pages_;
+  std::uint32_t limit_;
+  std::uint32_t in_use_ = 0;
+  std::uint32_t free_head_ = kNoPage;  ///< pages that came back
+  std::uint32_t fresh_ = 0;            ///< pages from here on were never taken
+  std::unique_ptr<Page[]> table_;
+};
+
+}  // namespace millrace::store

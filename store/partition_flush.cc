@@ -1,0 +1,21 @@
+// flush_all, now or later: a mark in the order of changes, below which every item is dead. Owner only.
+// Why CAS numbers and not seconds: what is stored after a flush in the same second stays.
+#include "store/partition.h"
+
+namespace millrace::store {
+
+void Partition::flush(Seconds at, Seconds now) noexcept {
+  advance(now);
+  if (at <= now || at == kAlreadyExpired) {
+    flush_now();
+  } else {
+    flush_at_ = at;
+  }
+}
+
+MR_COLD void Partition::flush_now() noexcept {
+  flush_at_ = kNoFlush;
+  flushed_cas_ = cas_;
+}
+
+}  // namespace millrace::store

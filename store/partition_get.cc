@@ -1,0 +1,68 @@
+// Looking an item up: get, gat, peek. Owner only.
+#include "store/partition.h"
+
+namespace millrace::store {
+
+MR_COLD IndexSlot Partition::drop_dead(const Key& key, IndexSlot slot, Seconds now) noexcept {
+  if (has_expired(item_at(slot.ref())->expires_at(), now)) {
+    ++counters_.get_expired;
+  } else {
+    ++counters_.get_flushed;
+  }
+  unlink(key.hash, slot);
+  return {};
+}
+
+IndexSlot Partition::find_live(const Key& key, Seconds now) noexcept {
+  const IndexSlot slot = index_.find(key);
+  if (slot && MR_UNLIKELY(is_dead(*item_at(slot.ref()), now))) {
+    return drop_dead(key, slot, now);
+  }
+  return slot;
+}
+
+const Item* Partition::get(const Key& key, Seconds now) noexcept {
+  advance(now);
+  ++counters_.cmd_get;
+  const IndexSlot slot = find_live(key, now);
+  if (!slot) {
+    ++counters_.get_misses;
+    return nullptr;
+  }
+  Item* item = item_at(slot.ref());
+  item->bump();
+  ++counters_.get_hits;
+  ++class_stats_[class_of(*item)].get_hits;
+  return item;
+}
+
+const Item* Partition::get_and_touch(const Key& key, Seconds expires_at, Seconds now) noexcept {
+  return touch(key, expires_at, now) == Outcome::Touched ? peek(key, now) : nullptr;
+}
+
+const Item* Partition::peek(const Key& key, Seconds now) noexcept {
+  advance(now);
+  const IndexSlot slot = index_.find(key);
+  if (!slot || is_dead(*item_at(slot.ref()), now)) {
+    return nullptr;
+  }
+  return item_at(slot.ref());
+}
+
+ItemRef Partition::pin(const Item* item) noexcept {
+  const ItemRef ref = pages_.ref_of(item);
+  if (!pins_.add(ref)) {
+    return ItemRef{};
+  }
+  ++counters_.pins;
+  return ref;
+}
+
+void Partition::unpin(ItemRef ref) noexcept {
+  --counters_.pins;
+  if (pins_.drop(ref) && item_at(ref)->kind() == Kind::Held) {
+    release(*item_at(ref));
+  }
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,65 @@
+// Making a partition: checks what it is given and says what would work.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "store/partition.h"
+
+namespace millrace::store {
+namespace {
+
+/// Pages the index may come to hold: with the smallest items it takes a fifth of what they take together.
+constexpr std::uint32_t index_pages_max(std::uint32_t arena_pages) noexcept { return arena_pages / 4 + 1; }
+
+}  // namespace
+
+Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& options) {
+  const std::uint64_t bytes = options.arena.size();
+  if (bytes > kArenaBytesMax) {
+    return fail(
+        fmt::format("a worker's share of the cache is {} MiB, and at most {} MiB can be addressed; use more workers",
+                    bytes >> 20, kArenaBytesMax >> 20));
+  }
+  if (bytes < std::uint64_t{kArenaPagesMin} * kPageBytes) {
+    return fail(
+        fmt::format("a worker's share of the cache is {} KiB, and it needs at least {} KiB; use fewer workers "
+                    "or a larger cache (-m)",
+                    bytes >> 10, kArenaPagesMin * kPageBytes >> 10));
+  }
+  if (reinterpret_cast<std::uintptr_t>(options.arena.data()) % kCacheLineBytes != 0) {
+    return fail("the arena does not start on a cache line");
+  }
+  if (options.item_bytes_max < kItemBytesMin || options.item_bytes_max > kItemBytesMax) {
+    return fail(fmt::format("the largest item (-I) must be {} bytes to {} MiB, not {} bytes", kItemBytesMin,
+                            kItemBytesMax >> 20, options.item_bytes_max));
+  }
+  if (options.cas_start >= kCasMax) {
+    return fail(fmt::format("CAS numbers end at {}, so they cannot start at {}", kCasMax, options.cas_start));
+  }
+  const Result<SizeTable> sizes = SizeTable::create(options.chunk_bytes_min, options.growth_factor);
+  if (!sizes) {
+    return fail(sizes.error().what);
+  }
+  return std::unique_ptr<Partition>(new Partition(options, *sizes));
+}
+
+Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
+    : pages_(options.arena),
+      sizes_(sizes),
+      slabs_(pages_, sizes_),
+      index_(pages_, slabs_, options.hash_seed, index_pages_max(pages_.pages())),
+      item_bytes_max_(options.item_bytes_max),
+      evicts_(options.evicts),
+      seed_(options.hash_seed),
+      cas_(options.cas_start),
+      flushed_cas_(options.cas_start) {
+  // Page 0 is the index's first, so that reference 0 can mean none.
+  const std::uint32_t first = pages_.take(PageUse::Index);
+  MR_ASSERT(first == 0);
+  index_.give_page(first);
+}
+
+Partition::~Partition() = default;
+
+}  // namespace millrace::store

@@ -1,0 +1,141 @@
+// Where items' memory comes from and goes to: chunks, chains of chunks, and what is counted of them. Owner only.
+#include <algorithm>
+#include <new>
+
+#include "base/assert.h"
+#include "store/partition.h"
+
+namespace millrace::store {
+namespace {
+
+/// Rounds of evict-and-try for one chunk. One is the rule; more come when an evicted item's page went back to a pool
+/// that is over its limit.
+constexpr std::uint32_t kRoundsMax = 8;
+
+}  // namespace
+
+ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << id;
+  for (std::uint32_t round = 0; round < kRoundsMax; ++round) {
+    const ItemRef ref = slabs_.allocate(id);
+    if (MR_LIKELY(ref != ItemRef{})) {
+      return ref;
+    }
+    if (slabs_.add_page(id)) {
+      continue;
+    }
+    if ((drought.dry_classes & bit) == 0 && slabs_[id].pages != 0 && evict_from(id, now, !evicts_)) {
+      continue;
+    }
+    drought.dry_classes |= bit;
+    if (!evicts_ || !steal_page(now)) {
+      break;
+    }
+  }
+  ++class_stats_[id].outofmemory;
+  return ItemRef{};
+}
+
+Item* Partition::allocate(const ItemShape& shape, std::string_view key, Seconds now) noexcept {
+  Drought drought;
+  std::uint64_t bytes = shape.contiguous_bytes();
+  std::uint32_t id = sizes_.contiguous(bytes);
+  const bool chained = id == 0;
+  if (MR_UNLIKELY(chained)) {
+    // Not worth emptying the cache for what cannot fit even then.
+    if (bytes > limit_bytes() - std::min(limit_bytes(), std::uint64_t{index_.pages()} << kPageShift)) {
+      return nullptr;
+    }
+    bytes += kChainBytes;
+    id = sizes_.pick(bytes);
+  }
+  const ItemRef ref = take_chunk(id, now, drought);
+  if (MR_UNLIKELY(ref == ItemRef{})) {
+    return nullptr;
+  }
+  Item* item = item_at(ref);
+  item->start(shape.key_bytes, shape.with_flags, chained, shape.value_bytes);
+  item->set_key(key);
+  if (MR_UNLIKELY(chained) && !allocate_rest(*item, bytes, now, drought)) {
+    release(*item);
+    return nullptr;
+  }
+  return item;
+}
+
+Item* Partition::allocate_beside(Item& old, const ItemShape& shape, std::string_view key, Seconds now) noexcept {
+  old.set_kind(Kind::Held);  // hands and thieves of pages pass it by
+  Item* item = allocate(shape, key, now);
+  old.set_kind(Kind::Item);
+  return item;
+}
+
+/// The continuation chunks of a chained head for the part of `bytes` that its own chunk does not hold.
+bool Partition::allocate_rest(Item& head, std::uint64_t bytes, Seconds now, Drought& drought) noexcept {
+  const ItemRef head_ref = pages_.ref_of(&head);
+  std::uint64_t rest = bytes - std::min<std::uint64_t>(bytes, slabs_[slabs_.class_of(head_ref)].chunk_bytes);
+  Continuation* last = nullptr;
+  while (rest != 0) {
+    const std::uint32_t id = sizes_.pick(rest + kContinuationBytes);
+    const ItemRef ref = take_chunk(id, now, drought);
+    if (ref == ItemRef{}) {
+      return false;
+    }
+    auto* piece = new (pages_.at(ref))
+        Continuation{static_cast<std::uint8_t>(Kind::Continuation), {0, 0, 0}, ItemRef{}, head_ref};
+    if (last == nullptr) {
+      head.set_next(ref);
+    } else {
+      last->next = ref;
+    }
+    last = piece;
+    rest -= std::min<std::uint64_t>(rest, slabs_[id].chunk_bytes - kContinuationBytes);
+  }
+  return true;
+}
+
+void Partition::release(Item& item) noexcept {
+  if (MR_UNLIKELY(item.is_chained())) {
+    for (ItemRef piece = item.next(); piece != ItemRef{};) {
+      const ItemRef next = continuation_at(piece)->next;
+      slabs_.free(piece);
+      piece = next;
+    }
+  }
+  slabs_.free(pages_.ref_of(&item));
+}
+
+void Partition::count(const Item& item) noexcept {
+  const std::uint64_t bytes = item.item_bytes();
+  ClassStats& stats = class_stats_[class_of(item)];
+  ++stats.number;
+  stats.mem_requested += bytes;
+  ++counters_.curr_items;
+  counters_.bytes += bytes;
+}
+
+void Partition::uncount(const Item& item) noexcept {
+  const std::uint64_t bytes = item.item_bytes();
+  ClassStats& stats = class_stats_[class_of(item)];
+  --stats.number;
+  stats.mem_requested -= bytes;
+  --counters_.curr_items;
+  counters_.bytes -= bytes;
+}
+
+void Partition::let_go(Item& item) noexcept {
+  if (MR_UNLIKELY(is_pinned(item))) {
+    item.set_kind(Kind::Held);  // unpin() releases it
+  } else {
+    release(item);
+  }
+}
+
+void Partition::unlink(KeyHash hash, IndexSlot slot) noexcept {
+  Item& item = *item_at(slot.ref());
+  uncount(item);
+  index_.erase(hash, slot);
+  let_go(item);
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,203 @@
+// Storing: set, add, replace, cas at once or through a reservation. Owner only.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "store/partition.h"
+
+namespace millrace::store {
+
+/// Whether the command may store, given what is there now; counts the outcome of a comparison.
+Partition::Verdict Partition::judge(const Key& key, const StoreArgs& args, Seconds now) noexcept {
+  const IndexSlot old = find_live(key, now);
+  const Item* item = old ? item_at(old.ref()) : nullptr;
+  const bool compares = args.mode == StoreMode::Cas || args.cas_compare != 0;
+  if (args.mode == StoreMode::Add && old) {
+    return {Outcome::NotStored, old};
+  }
+  if (!old && args.mode == StoreMode::Cas) {
+    ++counters_.cas_misses;
+    return {Outcome::NotFound, old};
+  }
+  if (!old && args.mode != StoreMode::Set && args.mode != StoreMode::Add) {
+    return {Outcome::NotStored, old};
+  }
+  if (MR_UNLIKELY(compares)) {
+    if (!old) {
+      ++counters_.cas_misses;
+      return {Outcome::NotFound, old};
+    }
+    ClassStats& stats = class_stats_[class_of(*item)];
+    if (item->cas() != args.cas_compare) {
+      ++counters_.cas_badval;
+      ++stats.cas_badval;
+      return {Outcome::Exists, old};
+    }
+    ++counters_.cas_hits;
+    ++stats.cas_hits;
+  }
+  return {Outcome::Stored, old};
+}
+
+/// A value that found no memory: counted, and the key's old value deleted, lest a stale one be served.
+MR_COLD Outcome Partition::refuse(const Key& key, Outcome why, StoreMode mode) noexcept {
+  ++(why == Outcome::TooLarge ? counters_.store_too_large : counters_.store_no_memory);
+  if (mode == StoreMode::Set) {
+    if (const IndexSlot old = index_.find(key)) {
+      unlink(key.hash, old);
+    }
+  }
+  return why;
+}
+
+StoreReply Partition::store(const Key& key, std::string_view value, const StoreArgs& args, Seconds now) noexcept {
+  advance(now);
+  MR_DCHECK(!key.bytes.empty() && key.bytes.size() <= kKeyBytesMax);
+  const std::size_t fixed_bytes = kItemHeaderBytes + (args.flags != 0 ? kClientFlagsBytes : 0) + key.bytes.size();
+  const std::size_t bytes = fixed_bytes + value.size();
+  if (MR_UNLIKELY(bytes > item_bytes_max_ || value.size() > item_bytes_max_)) {
+    return {refuse(key, Outcome::TooLarge, args.mode)};
+  }
+  const auto [outcome, old] = judge(key, args, now);
+  ++counters_.cmd_set;
+  const std::uint32_t id = sizes_.smallest(bytes);
+  ++class_stats_[id != 0 ? id : sizes_.classes()].cmd_set;
+  if (outcome != Outcome::Stored) {
+    return {outcome};
+  }
+  if (args.mode == StoreMode::Append || args.mode == StoreMode::Prepend) {
+    return concat(key, old, value, nullptr, args.mode == StoreMode::Append, now);
+  }
+  if (old) {
+    Item& item = *item_at(old.ref());
+    if (!item.is_chained() && sizes_.contiguous(bytes) == class_of(item) && !is_pinned(item)) {
+      const StoreReply reply = overwrite(item, key, value, args);
+      tend(now);
+      return reply;
+    }
+  }
+  const std::uint64_t epoch = index_.epoch();
+  Item* item = allocate(
+      {static_cast<std::uint32_t>(key.bytes.size()), args.flags != 0, static_cast<std::uint32_t>(value.size())},
+      key.bytes, now);
+  if (MR_UNLIKELY(item == nullptr)) {
+    return {refuse(key, Outcome::OutOfMemory, args.mode)};
+  }
+  if (MR_LIKELY(!item->is_chained())) {
+    std::memcpy(item->value(), value.data(), value.size());
+  } else {
+    FillCursor cursor;
+    fill(*item, cursor, value);
+  }
+  // What made room may have evicted the old value, or moved its entry.
+  const IndexSlot place = index_.epoch() == epoch ? old : index_.find(key);
+  return finish(key.hash, *item, place, args.flags, args.expires_at, now);
+}
+
+/// The new value over the old one's bytes: same chunk, same place in the clock.
+StoreReply Partition::overwrite(Item& item, const Key& key, std::string_view value, const StoreArgs& args) noexcept {
+  uncount(item);
+  const std::uint8_t reference_bits = item.reference_bits();
+  item.start(static_cast<std::uint32_t>(key.bytes.size()), args.flags != 0, false,
+             static_cast<std::uint32_t>(value.size()));
+  item.set_kind(Kind::Item);
+  item.set_reference_bits(reference_bits);
+  item.set_key(key.bytes);
+  if (args.flags != 0) {
+    item.set_client_flags(args.flags);
+  }
+  std::memcpy(item.value(), value.data(), value.size());
+  item.set_expires_at(stored_expiry(args.expires_at));
+  item.set_cas(next_cas());
+  count(item);
+  ++counters_.total_items;
+  return {Outcome::Stored, item.cas()};
+}
+
+/// Makes a filled, held item findable under its key and lets the old one go.
+StoreReply Partition::finish(KeyHash hash, Item& item, IndexSlot old, std::uint32_t flags, Seconds expires_at,
+                             Seconds now) noexcept {
+  if (item.has_client_flags()) {
+    item.set_client_flags(flags);
+  } else {
+    MR_ASSERT(flags == 0);
+  }
+  item.set_expires_at(stored_expiry(expires_at));
+  item.set_cas(next_cas());
+  const Cas cas = item.cas();
+  if (!link(hash, item, old, now)) {
+    ++counters_.store_no_memory;
+    return {Outcome::OutOfMemory};
+  }
+  tend(now);
+  return {Outcome::Stored, cas};
+}
+
+bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexcept {
+  const ItemRef ref = pages_.ref_of(&item);
+  if (old) {
+    Item& former = *item_at(old.ref());
+    item.set_reference_bits(former.reference_bits());
+    Index::replace(old, ref);
+    item.set_kind(Kind::Item);
+    uncount(former);
+    let_go(former);
+  } else {
+    // Full chain, and no overflow bucket: make a page free for them. The item is held, so it is not evicted for it.
+    if (MR_UNLIKELY(!index_.insert(hash, ref)) && (!find_page(now) || !index_.insert(hash, ref))) {
+      release(item);
+      return false;
+    }
+    item.set_kind(Kind::Item);
+  }
+  count(item);
+  ++counters_.total_items;
+  return true;
+}
+
+Outcome Partition::reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out,
+                           StoreMode mode) noexcept {
+  advance(now);
+  // Whether it will have client flags is not known yet: room for them is always made.
+  const ItemShape shape{static_cast<std::uint32_t>(key.bytes.size()), true, value_bytes};
+  if (shape.contiguous_bytes() > item_bytes_max_) {
+    return refuse(key, Outcome::TooLarge, mode);
+  }
+  Item* item = allocate(shape, key.bytes, now);
+  if (item == nullptr) {
+    return refuse(key, Outcome::OutOfMemory, mode);
+  }
+  ++counters_.cmd_set;
+  ++class_stats_[class_of(*item)].cmd_set;
+  ++counters_.reservations;
+  out = Reservation{pages_.ref_of(item), value_bytes};
+  return Outcome::Stored;
+}
+
+StoreReply Partition::commit(const Reservation& reservation, KeyHash hash, const StoreArgs& args,
+                             Seconds now) noexcept {
+  advance(now);
+  Item& item = *item_at(reservation.ref);
+  MR_ASSERT(reservation.is_valid() && item.kind() == Kind::Held);
+  const Key key{item.key(), hash};
+  const auto [outcome, old] = judge(key, args, now);
+  if (outcome != Outcome::Stored) {
+    abort(reservation);
+    return {outcome};
+  }
+  if (args.mode == StoreMode::Append || args.mode == StoreMode::Prepend) {
+    const StoreReply reply = concat(key, old, {}, &item, args.mode == StoreMode::Append, now);
+    abort(reservation);
+    return reply;
+  }
+  --counters_.reservations;
+  return finish(hash, item, old, args.flags, args.expires_at, now);
+}
+
+void Partition::abort(const Reservation& reservation) noexcept {
+  Item& item = *item_at(reservation.ref);
+  MR_ASSERT(reservation.is_valid() && item.kind() == Kind::Held);
+  --counters_.reservations;
+  release(item);
+}
+
+}  // namespace millrace::store

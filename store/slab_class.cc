@@ -1,0 +1,107 @@
+#include "store/slab_class.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/assert.h"
+#include "store/bucket.h"
+#include "store/item.h"
+
+namespace millrace::store {
+namespace {
+
+/// From here on a chunk that fits badly is split; below, classes are dense and pieces would cost more than they save.
+constexpr std::uint32_t kSplitFrom = kPageBytes / 8;
+
+/// The largest multiple of 8 of which as many fit a page.
+constexpr std::uint32_t widen(std::uint32_t bytes) noexcept {
+  return (kPageBytes / (kPageBytes / bytes)) & ~(kUnitBytes - 1);
+}
+static_assert(widen(48) == 48 && widen(9000) == 9360 && widen(40000) == kPageBytes);
+
+constexpr std::uint32_t round_up(std::uint32_t bytes) noexcept { return (bytes + kUnitBytes - 1) & ~(kUnitBytes - 1); }
+
+}  // namespace
+
+bool SizeTable::fill(std::uint32_t chunk_bytes_min, double growth_factor) noexcept {
+  count_ = 0;
+  bytes_[kOverflowClass] = sizeof(Bucket);
+  std::uint32_t bytes = widen(round_up(chunk_bytes_min));
+  while (true) {
+    if (count_ == kClassesMax) {
+      return false;
+    }
+    bytes_[++count_] = bytes;
+    if (bytes == kPageBytes) {
+      break;
+    }
+    const double grown = std::ceil(static_cast<double>(bytes) * growth_factor);
+    const std::uint32_t next = grown >= kPageBytes ? kPageBytes : static_cast<std::uint32_t>(grown);
+    // Rounded down to a unit, but never less than a unit more: 1.10 means 8, 8, 8 … up to 80, then 1.10.
+    bytes = widen(std::max(bytes + kUnitBytes, next & ~(kUnitBytes - 1)));
+  }
+  std::uint32_t id = 1;
+  for (std::uint32_t unit = 0; unit <= kPageUnits; ++unit) {
+    while (unit * kUnitBytes > bytes_[id]) {
+      ++id;
+    }
+    by_unit_[unit] = static_cast<std::uint8_t>(id);
+  }
+  return true;
+}
+
+Result<SizeTable> SizeTable::create(std::uint32_t chunk_bytes_min, double growth_factor) {
+  if (chunk_bytes_min < kChunkBytesMin || chunk_bytes_min > kPageBytes / 2) {
+    return fail(fmt::format("the smallest chunk (-n) must be {} to {} bytes, not {}", kChunkBytesMin, kPageBytes / 2,
+                            chunk_bytes_min));
+  }
+  if (!(growth_factor > 1.0) || growth_factor > 100.0) {
+    return fail(fmt::format("the growth factor (-f) must be above 1, and at most 100, not {}", growth_factor));
+  }
+  SizeTable table;
+  if (table.fill(chunk_bytes_min, growth_factor)) {
+    return table;
+  }
+  double works = std::ceil(growth_factor * 100.0) / 100.0;
+  while (!table.fill(chunk_bytes_min, works)) {
+    works += 0.01;
+  }
+  return fail(fmt::format("a growth factor (-f) of {} needs more than {} size classes from {} bytes up; {:.2f} works",
+                          growth_factor, kClassesMax, chunk_bytes_min, works));
+}
+
+std::uint32_t SizeTable::largest_within(std::uint64_t bytes) const noexcept {
+  if (bytes >= kPageBytes) {
+    return count_;
+  }
+  const std::uint32_t id = smallest(bytes);
+  return bytes_[id] == bytes ? id : id - 1;
+}
+
+std::uint32_t SizeTable::pick(std::uint64_t bytes) const noexcept {
+  const std::uint32_t id = smallest(bytes);
+  if (id != 0 && (bytes <= kSplitFrom || bytes_[id] - bytes <= bytes_[id] >> kWasteShift)) {
+    return id;
+  }
+  const std::uint32_t filled = largest_within(bytes);
+  // A coarse -f can leave nothing between a few bytes and half a page: then the wasteful one it is.
+  return filled != 0 && bytes_[filled] >= kSplitFrom / 2 ? filled : id;
+}
+
+std::uint32_t SizeTable::contiguous(std::uint64_t bytes) const noexcept {
+  if (bytes <= kSplitFrom) {
+    return smallest(bytes);
+  }
+  // What would be chained as one piece is not chained.
+  for (const std::uint64_t tried : {bytes, bytes + kChainBytes}) {
+    const std::uint32_t id = pick(tried);
+    if (bytes_[id] >= tried) {
+      return id;
+    }
+  }
+  return 0;
+}
+
+}  // namespace millrace::store
