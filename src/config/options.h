@@ -1,7 +1,8 @@
-// What the operator asked for, checked and complete. Made once on the main thread; copied into plain per-worker structs.
+// What the operator asked for, checked and complete. Made once on the main thread; copied into plain per-worker
+// structs.
 //
-// Ownership: a plain value. The initialisers here are the defaults, declared nowhere else: help reads them from Options{}.
-// Names, bounds, units and sentences are in options.def; relations between fields in validate.cc.
+// Ownership: a plain value. The initialisers here are the defaults, declared nowhere else: help reads them from
+// Options{}. Names, bounds, units and sentences are in options.def; relations between fields in validate.cc.
 #pragma once
 
 #include <cstdint>
@@ -19,50 +20,50 @@ struct ListenAddress {
 
 struct Options {
   // Listening
-  std::vector<ListenAddress> listen;        ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
-  std::uint16_t tcp_port = 11211;           ///< -p; 0: no TCP
-  bool tcp_port_any = false;                ///< -p -1: whatever port is free; tcp_port is then 0
-  std::string unix_path;                    ///< -s; not empty: the socket instead of TCP, as memcached has it
-  std::uint32_t unix_mode = 0700;           ///< -a
-  std::uint32_t connections_max = 1024;     ///< -c
-  std::uint32_t listen_backlog = 1024;      ///< -b
-  std::uint32_t idle_timeout_s = 0;         ///< -o idle_timeout; 0: never
-  bool maxconns_fast = true;                ///< -o: over -c, close at once (else: leave them in the backlog)
+  std::vector<ListenAddress> listen;     ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
+  std::uint16_t tcp_port = 11211;        ///< -p; 0: no TCP
+  bool tcp_port_any = false;             ///< -p -1: whatever port is free; tcp_port is then 0
+  std::string unix_path;                 ///< -s; not empty: the socket instead of TCP, as memcached has it
+  std::uint32_t unix_mode = 0700;        ///< -a
+  std::uint32_t connections_max = 1024;  ///< -c
+  std::uint32_t listen_backlog = 1024;   ///< -b
+  std::uint32_t idle_timeout_s = 0;      ///< -o idle_timeout; 0: never
+  bool maxconns_fast = true;             ///< -o: over -c, close at once (else: leave them in the backlog)
   // Store
-  std::uint64_t memory_bytes = 64ULL << 20; ///< -m
-  bool evicts = true;                       ///< -M
-  std::uint32_t item_bytes_max = 1 << 20;   ///< -I
-  double growth_factor = 1.10;              ///< -f
-  std::uint32_t chunk_bytes_min = 48;       ///< -n
-  bool wants_huge_pages = false;            ///< -L: explicit huge pages or no start
-  bool locks_memory = false;                ///< -k
+  std::uint64_t memory_bytes = 64ULL << 20;  ///< -m
+  bool evicts = true;                        ///< -M
+  std::uint32_t item_bytes_max = 1 << 20;    ///< -I
+  double growth_factor = 1.10;               ///< -f
+  std::uint32_t chunk_bytes_min = 48;        ///< -n
+  bool wants_huge_pages = false;             ///< -L: explicit huge pages or no start
+  bool locks_memory = false;                 ///< -k
   // Workers
-  std::optional<std::uint32_t> workers;     ///< -t; unset: one per core we may use
-  std::vector<std::uint32_t> cores;         ///< --cores; empty: chosen by the plan
-  bool may_oversubscribe = false;           ///< --oversubscribe: more workers than cores
-  bool polls = false;                       ///< --poll: idle workers spin
-  std::uint32_t requests_per_turn = 20;     ///< -R
+  std::optional<std::uint32_t> workers;  ///< -t; unset: one per core we may use
+  std::vector<std::uint32_t> cores;      ///< --cores; empty: chosen by the plan
+  bool may_oversubscribe = false;        ///< --oversubscribe: more workers than cores
+  bool polls = false;                    ///< --poll: idle workers spin
+  std::uint32_t requests_per_turn = 20;  ///< -R
   // Surface
-  bool cas_enabled = true;                  ///< -C turns it off
-  bool shutdown_enabled = false;            ///< -A
-  bool flush_enabled = true;                ///< -F
-  bool dump_enabled = true;                 ///< -X
-  bool tracks_sizes = false;                ///< -o track_sizes: `stats sizes` answers
-  bool detail_enabled = false;              ///< -D given
-  char prefix_delimiter = ':';              ///< -D
+  bool cas_enabled = true;        ///< -C turns it off
+  bool shutdown_enabled = false;  ///< -A
+  bool flush_enabled = true;      ///< -F
+  bool dump_enabled = true;       ///< -X
+  bool tracks_sizes = false;      ///< -o track_sizes: `stats sizes` answers
+  bool detail_enabled = false;    ///< -D given
+  char prefix_delimiter = ':';    ///< -D
   // Process
-  int verbosity = 0;                        ///< -v, -vv, -vvv
-  bool daemonizes = false;                  ///< -d
-  bool core_dumps = false;                  ///< -r
-  std::string user;                         ///< -u: whom to become after listening; never empty when we run as root
-  std::string pid_file;                     ///< -P
-  bool shows_plan = false;                  ///< --show-plan
-  std::string topology;                     ///< --topology: hwloc synthetic string or XML file, with --show-plan
-  std::uint64_t hash_seed = 0;              ///< --hash-seed; 0: drawn at start
+  int verbosity = 0;            ///< -v, -vv, -vvv
+  bool daemonizes = false;      ///< -d
+  bool core_dumps = false;      ///< -r
+  std::string user;             ///< -u: whom to become after listening; never empty when we run as root
+  std::string pid_file;         ///< -P
+  bool shows_plan = false;      ///< --show-plan
+  std::string topology;         ///< --topology: hwloc synthetic string or XML file, with --show-plan
+  std::uint64_t hash_seed = 0;  ///< --hash-seed; 0: drawn at start
   // Transport
-  std::uint32_t zero_copy_bytes_min = 0;    ///< --zero-copy-min; 0: never
+  std::uint32_t zero_copy_bytes_min = 0;  ///< --zero-copy-min; 0: never
 
-  std::vector<std::string> notes;           ///< what was asked for and is not as the operator may expect: printed at start
+  std::vector<std::string> notes;  ///< what was asked for and is not as the operator may expect: printed at start
 };
 
 }  // namespace millrace::config

@@ -1,8 +1,8 @@
 // The command line, as memcached's users write it, made into Options or into a sentence.
 //
-// Main thread, once. Reads nothing but its arguments: what it must know of the process is handed in, so that tests and the
-// fuzzer run the shipped code. Invariants: 1. no option is ignored in silence: it is obeyed, noted or refused with a
-// reason. 2. Every refusal says what would work.
+// Main thread, once. Reads nothing but its arguments: what it must know of the process is handed in, so that tests and
+// the fuzzer run the shipped code. Invariants: 1. no option is ignored in silence: it is obeyed, noted or refused with
+// a reason. 2. Every refusal says what would work.
 #pragma once
 
 #include <string>

@@ -10,7 +10,8 @@
 
 namespace millrace::config {
 
-/// `workers`: how many the plan made, `port`: the one that was bound (they differ from the wish with -p -1 and without -t).
+/// `workers`: how many the plan made, `port`: the one that was bound (they differ from the wish with -p -1 and without
+/// -t).
 std::vector<std::pair<std::string, std::string>> settings_stats(const Options& options, std::uint32_t workers,
                                                                 std::uint16_t port);
 /// Before there is a plan: as asked for.

@@ -1,0 +1,318 @@
+#include "config/values.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace millrace::config {
+namespace {
+
+constexpr std::uint64_t kMiB = 1ULL << 20;
+constexpr std::uint64_t kItemBytesMin = 1024;
+constexpr std::uint64_t kItemBytesMax = 128 * kMiB;
+/// 64 TiB: beyond what any machine has, far from overflow.
+constexpr std::uint64_t kMemoryMibMax = 64ULL << 20;
+constexpr std::uint64_t kWorkersMax = 256;
+/// As many as the kernel can be built for.
+constexpr std::uint64_t kCpuMax = 8191;
+
+/// The whole text as an unsigned number in `base`; false when it is anything else.
+bool reads_as(const std::string& text, std::uint64_t& out, int base = 10) {
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, out, base);
+  return error == std::errc() && at == end;
+}
+
+Result<std::uint16_t> parse_listen_port(const std::string& entry, const std::string& text) {
+  const auto port = parse_number("-l " + entry, text, 1, 65'535, "port");
+  if (!port) {
+    return std::unexpected(port.error());
+  }
+  return static_cast<std::uint16_t>(*port);
+}
+
+/// memcached's words before an address, that change what a listener speaks.
+Result<void> refuse_prefix(const std::string& entry) {
+  struct Prefix {
+    const char* word;
+    const char* why;
+  };
+  constexpr Prefix kPrefixes[] = {
+      {"proto[",
+       "a protocol for one address cannot be chosen; all addresses speak text and meta commands. Leave it out"},
+      {"tag[", "tags belong to memcached's proxy, which Millrace has not. Leave it out"},
+      {"notls:", "there is no TLS yet, so no address has it. Leave the prefix out"},
+      {"btls:", "there is no TLS yet. Leave the prefix out and put a TLS proxy in front"},
+      {"mtls:", "there is no TLS yet. Leave the prefix out and put a TLS proxy in front"},
+  };
+  for (const Prefix& prefix : kPrefixes) {
+    if (entry.starts_with(prefix.word)) {
+      return fail(fmt::format("-l {}: {}", entry, prefix.why));
+    }
+  }
+  return {};
+}
+
+Result<ListenAddress> parse_bracketed(const std::string& entry) {
+  const std::size_t close = entry.find(']');
+  if (close == std::string::npos) {
+    return fail(fmt::format("-l {}: the ']' is missing; write [::1]:11211", entry));
+  }
+  ListenAddress out{.host = entry.substr(1, close - 1), .port = 0};
+  const std::string after = entry.substr(close + 1);
+  if (out.host.empty() || (!after.empty() && after[0] != ':')) {
+    return fail(fmt::format("-l {}: not an address; write [::1]:11211", entry));
+  }
+  if (!after.empty()) {
+    const auto port = parse_listen_port(entry, after.substr(1));
+    if (!port) {
+      return std::unexpected(port.error());
+    }
+    out.port = *port;
+  }
+  return out;
+}
+
+Result<ListenAddress> parse_address(const std::string& entry) {
+  if (auto fine = refuse_prefix(entry); !fine) {
+    return std::unexpected(fine.error());
+  }
+  if (entry.starts_with('[')) {
+    return parse_bracketed(entry);
+  }
+  const std::size_t colon = entry.find(':');
+  // One colon ends the host; more are a bare IPv6 address, which then has no port.
+  if (colon == std::string::npos || entry.find(':', colon + 1) != std::string::npos) {
+    return ListenAddress{.host = entry, .port = 0};
+  }
+  const auto port = parse_listen_port(entry, entry.substr(colon + 1));
+  if (!port) {
+    return std::unexpected(port.error());
+  }
+  if (colon == 0) {
+    return fail(fmt::format("-l {}: there is no address before the port; write *:{} for all addresses", entry, *port));
+  }
+  return ListenAddress{.host = entry.substr(0, colon), .port = *port};
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_number(const std::string& what, const std::string& text, std::uint64_t min,
+                                   std::uint64_t max, const std::string& unit) {
+  std::uint64_t number = 0;
+  const std::string wanted = unit.empty() ? fmt::format("a number from {} to {}", min, max)
+                                          : fmt::format("a number of {} from {} to {}", unit, min, max);
+  if (!reads_as(text, number)) {
+    return fail(fmt::format("{}: '{}' is not {}", what, text, unit == "port" ? "a port from 1 to 65535" : wanted));
+  }
+  if (number < min || number > max) {
+    return fail(fmt::format("{}: {} is out of range; give {}", what, text,
+                            unit == "port" ? fmt::format("a port from {} to {}", min, max) : wanted));
+  }
+  return number;
+}
+
+Result<double> parse_fraction(const std::string& what, const std::string& text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  if (error != std::errc() || at != end || !std::isfinite(number)) {
+    return fail(fmt::format("{}: '{}' is not a number such as 1.25", what, text));
+  }
+  return number;
+}
+
+Result<std::vector<ListenAddress>> parse_listen_list(const std::string& text) {
+  std::vector<ListenAddress> out;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find_first_of(",;", start), text.size());
+    const std::string entry = text.substr(start, end - start);
+    if (entry.empty()) {
+      return fail(fmt::format("-l '{}': an address is empty; separate addresses with single commas", text));
+    }
+    auto address = parse_address(entry);
+    if (!address) {
+      return std::unexpected(address.error());
+    }
+    out.push_back(std::move(*address));
+    start = end + 1;
+  }
+  return out;
+}
+
+Result<std::vector<std::uint32_t>> parse_cpu_list(const std::string& text) {
+  std::vector<std::uint32_t> out;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(',', start), text.size());
+    const std::string entry = text.substr(start, end - start);
+    const std::size_t dash = entry.find('-');
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    const bool reads =
+        reads_as(entry.substr(0, dash), first) && (dash == std::string::npos || reads_as(entry.substr(dash + 1), last));
+    last = dash == std::string::npos ? first : last;
+    if (!reads || first > last || last > kCpuMax) {
+      return fail(
+          fmt::format("--cores '{}': '{}' is not a CPU number or range up to {}; write 0,2-5", text, entry, kCpuMax));
+    }
+    if (out.size() + (last - first) > kCpuMax) {
+      return fail(fmt::format("--cores '{}': more than {} CPUs; name each once", text, kCpuMax));
+    }
+    for (std::uint64_t cpu = first; cpu <= last; ++cpu) {
+      out.push_back(static_cast<std::uint32_t>(cpu));
+    }
+    start = end + 1;
+  }
+  return out;
+}
+
+Result<void> parse_listen(const std::string& text, Options& options) {
+  auto addresses = parse_listen_list(text);
+  if (!addresses) {
+    return std::unexpected(addresses.error());
+  }
+  options.listen.insert(options.listen.end(), addresses->begin(), addresses->end());
+  return {};
+}
+
+Result<void> parse_port(const std::string& text, Options& options) {
+  options.tcp_port_any = text == "-1";
+  if (options.tcp_port_any) {
+    options.tcp_port = 0;
+    return {};
+  }
+  const auto port = parse_number("-p", text, 0, 65'535, "");
+  if (!port) {
+    return fail(port.error().what + ", or -1 for any port that is free");
+  }
+  options.tcp_port = static_cast<std::uint16_t>(*port);
+  return {};
+}
+
+Result<void> parse_udp_port(const std::string& text, Options&) {
+  std::uint64_t port = 0;
+  if (!reads_as(text, port)) {
+    return fail(fmt::format("-U: '{}' is not a number; only -U 0 works, as UDP is not served yet", text));
+  }
+  if (port != 0) {
+    return fail(fmt::format("-U {}: UDP is not served yet; leave it out, or say -U 0, and use TCP", port));
+  }
+  return {};
+}
+
+Result<void> parse_unix_mode(const std::string& text, Options& options) {
+  std::uint64_t mode = 0;
+  if (!reads_as(text, mode, 8) || mode > 0777) {
+    return fail(fmt::format("-a: '{}' is not an access mode in octal from 0 to 777, such as 700", text));
+  }
+  options.unix_mode = static_cast<std::uint32_t>(mode);
+  return {};
+}
+
+Result<void> parse_protocol(const std::string& text, Options& options) {
+  if (text == "ascii") {
+    return {};
+  }
+  if (text == "auto" || text == "auto-negotiate") {
+    options.notes.push_back(
+        "-B auto: text and meta commands are served; the binary protocol is not, so clients must not use it");
+    return {};
+  }
+  if (text == "binary") {
+    return fail(
+        "-B binary: the binary protocol is not served yet; let clients use text or meta commands and say -B ascii");
+  }
+  return fail(fmt::format("-B: there is no protocol '{}'; say ascii or auto", text));
+}
+
+Result<void> parse_memory(const std::string& text, Options& options) {
+  const auto mib = parse_number("-m", text, 1, kMemoryMibMax, "MiB");
+  if (!mib) {
+    return fail(mib.error().what + " (for 1 GiB say -m 1024)");
+  }
+  options.memory_bytes = *mib * kMiB;
+  return {};
+}
+
+Result<void> parse_item_max(const std::string& text, Options& options) {
+  std::uint64_t unit = 1;
+  std::string digits = text;
+  if (!digits.empty()) {
+    const char last = digits.back();
+    unit = last == 'k' || last == 'K' ? 1024 : last == 'm' || last == 'M' ? kMiB : 1;
+    if (unit != 1) {
+      digits.pop_back();
+    }
+  }
+  std::uint64_t count = 0;
+  if (!reads_as(digits, count)) {
+    return fail(fmt::format("-I: '{}' is not a size; give 1k to 128m, such as 2m, 512k or 1048576", text));
+  }
+  if (count > kItemBytesMax || count * unit > kItemBytesMax || count * unit < kItemBytesMin) {
+    return fail(
+        fmt::format("-I {}: out of range; give 1k to 128m (an item is received and sent by one core, so the "
+                    "largest is less than memcached's 1024m)",
+                    text));
+  }
+  options.item_bytes_max = static_cast<std::uint32_t>(count * unit);
+  return {};
+}
+
+Result<void> parse_growth_factor(const std::string& text, Options& options) {
+  const auto factor = parse_fraction("-f", text);
+  if (!factor) {
+    return std::unexpected(factor.error());
+  }
+  if (*factor <= 1.0 || *factor > 16.0) {
+    return fail(fmt::format("-f {}: out of range; give a number greater than 1 and up to 16, such as 1.25", text));
+  }
+  options.growth_factor = *factor;
+  return {};
+}
+
+Result<void> parse_workers(const std::string& text, Options& options) {
+  const auto workers = parse_number("-t", text, 1, kWorkersMax, "workers");
+  if (!workers) {
+    return std::unexpected(workers.error());
+  }
+  options.workers = static_cast<std::uint32_t>(*workers);
+  return {};
+}
+
+Result<void> parse_cores(const std::string& text, Options& options) {
+  auto cores = parse_cpu_list(text);
+  if (!cores) {
+    return std::unexpected(cores.error());
+  }
+  options.cores = std::move(*cores);
+  return {};
+}
+
+Result<void> parse_prefix_delimiter(const std::string& text, Options& options) {
+  if (text.size() != 1 || text[0] <= ' ' || text[0] == 0x7f) {
+    return fail(fmt::format("-D: '{}' is not one printable character, such as :", text));
+  }
+  options.prefix_delimiter = text[0];
+  options.detail_enabled = true;
+  return {};
+}
+
+Result<void> parse_hash_seed(const std::string& text, Options& options) {
+  const auto seed = parse_number("--hash-seed", text, 1, std::numeric_limits<std::uint64_t>::max(), "");
+  if (!seed) {
+    return fail(seed.error().what + "; leave it out to have one drawn");
+  }
+  options.hash_seed = *seed;
+  options.notes.push_back(
+      "--hash-seed: whoever knows the seed can choose keys that all fall on one worker; use it for tests");
+  return {};
+}
+
+Result<void> parse_verbose(const std::string& text, Options& options) {
+  options.verbosity = static_cast<int>(std::min<std::size_t>(std::stoul(text), 3));
+  return {};
+}
+
+}  // namespace millrace::config
