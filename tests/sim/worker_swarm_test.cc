@@ -1,0 +1,177 @@
+// Workers, mesh and clients from one seed, in one thread: replies are exact whoever moves first, and nothing is left over.
+
+#include <gtest/gtest.h>
+
+#include "sim/client_script.h"
+#include "support/seed.h"
+#include "support/sim_world.h"
+
+namespace millrace::tests {
+namespace {
+
+struct Actor {
+  SimClient* client = nullptr;
+  std::unique_ptr<ClientScript> script;
+  std::uint32_t commands_left = 0;
+};
+
+void expect_nothing_left(SimWorld& world) {
+  for (WorkerId id = 0; id < world.workers(); ++id) {
+    worker::Worker& worker = world.worker(id);
+    EXPECT_EQ(worker.connections().count(), 0U);
+    EXPECT_EQ(worker.holes_outstanding(), 0U);
+    EXPECT_EQ(worker.reply_memory().nodes_in_use(), 0U);
+    EXPECT_EQ(worker.reply_memory().buffers_in_use(), 0U);
+    EXPECT_EQ(worker.partition().counters().pins, 0U);
+    EXPECT_EQ(worker.partition().counters().reservations, 0U);
+    EXPECT_TRUE(worker.is_drained());
+    worker.partition().check();
+  }
+}
+
+std::vector<Actor> open_actors(SimWorld& world, std::uint32_t count, std::uint32_t commands) {
+  std::vector<Actor> actors;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Actor actor;
+    actor.client = &world.open(static_cast<WorkerId>(world.random()() % world.workers()));
+    actor.script = std::make_unique<ClientScript>(world.random()(), "c" + std::to_string(i) + ":");
+    actor.commands_left = commands;
+    actors.push_back(std::move(actor));
+  }
+  return actors;
+}
+
+void feed(SimWorld& world, Actor& actor) {
+  if (actor.commands_left == 0 || actor.client->to_server.size() > 300000) {
+    return;
+  }
+  const std::uint64_t burst = 1 + world.random()() % 32;
+  for (std::uint64_t i = 0; i < burst && actor.commands_left > 0; ++i, --actor.commands_left) {
+    actor.script->add_command(actor.client->to_server);
+  }
+}
+
+void run_exact_world(std::uint64_t seed, std::uint32_t workers) {
+  SCOPED_TRACE("seed " + std::to_string(seed) + ", " + std::to_string(workers) + " workers");
+  SimWorld world({.seed = seed, .workers = workers, .arena_bytes = std::size_t{48} << 20});
+  std::vector<Actor> actors = open_actors(world, 6, 300);
+  const auto is_done = [](const Actor& actor) {
+    return actor.commands_left == 0 && actor.client->received.size() >= actor.script->expected().size();
+  };
+  for (std::uint64_t step = 0; step < 2'000'000; ++step) {
+    if (step % 64 == 0) {
+      Actor& actor = actors[world.random()() % actors.size()];
+      feed(world, actor);
+      actor.client->reads = world.random()() % 4 != 0;
+      if (std::all_of(actors.begin(), actors.end(), is_done)) {
+        break;
+      }
+    }
+    world.step();
+  }
+  for (Actor& actor : actors) {
+    ASSERT_EQ(actor.client->received.size(), actor.script->expected().size());
+    ASSERT_TRUE(actor.client->received == actor.script->expected());
+    actor.client->reads = true;
+    actor.client->has_finished = true;
+  }
+  world.run(20'000);
+  expect_nothing_left(world);
+}
+
+TEST(WorkerSwarm, RepliesAreExactWhoeverMovesFirst) {
+  const std::uint64_t seed = test_seed();
+  const std::uint64_t worlds = number_from_environment("MILLRACE_TEST_WORLDS", 6);
+  for (std::uint64_t i = 0; i < worlds && !::testing::Test::HasFatalFailure(); ++i) {
+    run_exact_world(seed + i, 1 + static_cast<std::uint32_t>((seed + i) % 4));
+  }
+}
+
+TEST(WorkerSwarm, ClientsThatVanishLeaveNothingBehind) {
+  const std::uint64_t seed = test_seed();
+  SimWorld world({.seed = seed, .workers = 3});
+  for (int round = 0; round < 30; ++round) {
+    std::vector<Actor> actors = open_actors(world, 5, 200);
+    const std::uint64_t lifetime = world.random()() % 3000;
+    for (std::uint64_t step = 0; step < lifetime; ++step) {
+      Actor& actor = actors[world.random()() % actors.size()];
+      feed(world, actor);
+      actor.client->reads = world.random()() % 3 != 0;
+      world.step();
+    }
+    for (Actor& actor : actors) {
+      actor.client->is_gone = true;
+    }
+    world.run(400);
+  }
+  world.run(20'000);
+  expect_nothing_left(world);
+}
+
+TEST(WorkerSwarm, AClientThatNeverReadsStopsOnlyItself) {
+  SimWorld world({.seed = test_seed(), .workers = 2});
+  SimClient& stuck = world.open(0);
+  SimClient& lively = world.open(0);
+  const std::string value(100'000, 'v');
+  stuck.to_server = "set big 0 0 100000\r\n" + value + "\r\n";
+  world.run(2000);
+  ASSERT_EQ(stuck.received, "STORED\r\n");
+  stuck.reads = false;
+  for (int i = 0; i < 5000; ++i) {
+    stuck.to_server += "get big big big\r\n";
+  }
+  world.run(5000);
+  EXPECT_GT(stuck.to_server.size(), 50'000U) << "it is not read any more";
+  lively.to_server = "get big\r\n";
+  world.run(500);
+  EXPECT_EQ(lively.received.size(), 100'000U + 21U + 2U + 5U);
+  stuck.is_gone = true;
+  lively.has_finished = true;
+  world.run(5000);
+  expect_nothing_left(world);
+}
+
+TEST(WorkerSwarm, AdministratorsCommandsReachEveryPartitionInOrder) {
+  SimWorld world({.seed = test_seed(), .workers = 4});
+  SimClient& client = world.open(2);
+  std::string expected;
+  for (int i = 0; i < 40; ++i) {
+    client.to_server += "set k" + std::to_string(i) + " 0 0 1\r\nx\r\n";
+    expected += "STORED\r\n";
+  }
+  client.to_server += "flush_all\r\nset after 0 0 1\r\ny\r\nget k1 k2 k3 after\r\n";
+  expected += "OK\r\nSTORED\r\nVALUE after 0 1\r\ny\r\nEND\r\n";
+  world.run(5000);
+  EXPECT_EQ(client.received, expected);
+  client.received.clear();
+  client.to_server = "stats\r\n";
+  world.run(500);
+  EXPECT_NE(client.received.find("STAT cmd_set 41\r\n"), std::string::npos) << client.received;
+  EXPECT_NE(client.received.find("STAT get_hits 1\r\n"), std::string::npos);
+  EXPECT_NE(client.received.find("STAT get_flushed 3\r\n"), std::string::npos);
+  EXPECT_NE(client.received.find("STAT threads 4\r\n"), std::string::npos);
+  client.has_finished = true;
+  world.run(2000);
+  expect_nothing_left(world);
+}
+
+TEST(WorkerSwarm, TimeToLiveFollowsTheClockAndNotTheWall) {
+  SimWorld world({.seed = test_seed(), .workers = 2});
+  SimClient& client = world.open(0);
+  client.to_server = "set a 0 10 1\r\nx\r\nset b 0 " + std::to_string(world.clock().wall_s() + 10) + " 1\r\ny\r\n";
+  world.run(500);
+  world.clock().step_wall(3600);
+  world.clock().advance(seconds(8));
+  client.received.clear();
+  client.to_server = "get a b\r\n";
+  world.run(500);
+  EXPECT_EQ(client.received, "VALUE a 0 1\r\nx\r\nVALUE b 0 1\r\ny\r\nEND\r\n");
+  world.clock().advance(seconds(3));
+  client.received.clear();
+  client.to_server = "get a b\r\n";
+  world.run(500);
+  EXPECT_EQ(client.received, "END\r\n");
+}
+
+}  // namespace
+}  // namespace millrace::tests
