@@ -33,7 +33,7 @@ ReplyNode* ReplyMemory::take_node(NodeKind kind) noexcept {
   node->next = nullptr;
   node->connection = nullptr;
   node->kind = kind;
-  node->sent = 0;
+  node->cursor = {};
   ++nodes_in_use_;
   return node;
 }
@@ -193,15 +193,14 @@ bool ReplyStream::gather(ReplyMemory& memory, const LoanReader& reader, Gathered
     }
     has_loan = true;
     const Loan& loan = head_->loan;
-    while (head_->sent < loan.value_bytes && out.slice_count < kSlicesPerSendMax) {
-      const std::span<const char> part = reader.lent_bytes(loan, head_->sent);
+    while (head_->cursor.at < loan.value_bytes && out.slice_count < kSlicesPerSendMax) {
+      const std::span<const char> part = reader.lent_next(loan, head_->cursor);
       MR_ASSERT(!part.empty());
       const auto size = static_cast<std::uint32_t>(part.size());
       out.slices[out.slice_count++] = {part.data(), size};
       out.bytes += size;
-      head_->sent += size;
     }
-    if (head_->sent < loan.value_bytes) {
+    if (head_->cursor.at < loan.value_bytes) {
       break;
     }
     take_head();

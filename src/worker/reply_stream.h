@@ -20,7 +20,7 @@
 
 #include "base/ids.h"
 #include "dataplane/api/tx.h"
-#include "store/item.h"
+#include "store/partition.h"
 #include "store/types.h"
 #include "worker/limits.h"
 #include "worker/tx_buffer.h"
@@ -50,7 +50,7 @@ struct ReplyNode {
   std::uint32_t begin = 0;           ///< Bytes
   std::uint32_t end = 0;             ///< Bytes
   Loan loan{};                       ///< Lent
-  std::uint32_t sent = 0;            ///< Lent: bytes of the value that earlier Sends carry
+  store::ValueCursor cursor{};       ///< Lent: how far the Sends have come
   NodeKind kind = NodeKind::Bytes;
 };
 
@@ -80,10 +80,10 @@ class ReplyMemory {
   std::vector<std::unique_ptr<ReplyNode[]>> node_blocks_;
 };
 
-/// Reads a lent value's bytes from `offset` on; the worker knows the partitions.
+/// Reads lent values piece by piece, and gives them back; the worker knows the partitions.
 class LoanReader {
  public:
-  virtual std::span<const char> lent_bytes(const Loan& loan, std::uint32_t offset) const noexcept = 0;
+  virtual std::span<const char> lent_next(const Loan& loan, store::ValueCursor& cursor) const noexcept = 0;
   virtual void give_back(const Loan& loan) noexcept = 0;
 
  protected:

@@ -147,7 +147,8 @@ void Worker::serve_ask(const mesh::Ask& ask, const char* payload_bytes, AnswerSi
     case mesh::AskKind::Reserve: {
       store::Reservation reservation;
       const store::Outcome outcome =
-          partition_.reserve(key, static_cast<std::uint32_t>(ask.number), now_s_, reservation);
+          partition_.reserve(key, static_cast<std::uint32_t>(ask.number), now_s_, reservation,
+                             store_mode(static_cast<protocol::Command>(ask.detail)));
       sink.reserved(ask.token, outcome, reservation);
       return;
     }

@@ -67,8 +67,8 @@ void Worker::submit_ops() noexcept {
   op_slices_used_ = 0;
 }
 
-std::span<const char> Worker::lent_bytes(const Loan& loan, std::uint32_t offset) const noexcept {
-  return shared_.partitions[loan.owner]->value_span(loan.item, offset);
+std::span<const char> Worker::lent_next(const Loan& loan, store::ValueCursor& cursor) const noexcept {
+  return shared_.partitions[loan.owner]->value_next(loan.item, cursor);
 }
 
 void Worker::give_back(const Loan& loan) noexcept {

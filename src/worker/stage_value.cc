@@ -50,7 +50,8 @@ void Worker::begin_value(Connection& connection, const protocol::Request& reques
 
 void Worker::begin_local_value(Connection& connection, const protocol::Request& request, KeyHash hash) noexcept {
   store::Reservation reservation;
-  const store::Outcome outcome = partition_.reserve({request.key, hash}, request.value_bytes, now_s_, reservation);
+  const store::Outcome outcome =
+      partition_.reserve({request.key, hash}, request.value_bytes, now_s_, reservation, store_mode(request.command));
   connection.arriving = start_value(request, hash, id_, 0);
   connection.arriving->into = ArrivingValue::Into::Item;
   connection.arriving->reservation = reservation;
@@ -75,6 +76,7 @@ void Worker::reserve_remotely(Connection& connection, WorkerId owner, const prot
   ++holes_outstanding_;
   connection.blocked |= kBlockedByReservation;
   const mesh::Ask ask{.kind = mesh::AskKind::Reserve,
+                      .detail = static_cast<std::uint8_t>(request.command),
                       .key_bytes = static_cast<std::uint8_t>(value.key_bytes),
                       .hash = hash.bits,
                       .token = reinterpret_cast<std::uint64_t>(value.awaiting),

@@ -156,7 +156,7 @@ class Worker final : private LoanReader {
   void submit_ops() noexcept;
 
   // --- LoanReader: stage_reply.cc
-  std::span<const char> lent_bytes(const Loan& loan, std::uint32_t offset) const noexcept override;
+  std::span<const char> lent_next(const Loan& loan, store::ValueCursor& cursor) const noexcept override;
   void give_back(const Loan& loan) noexcept override;
 
   // --- admin_job.cc
