@@ -1,5 +1,5 @@
-// Replies as bytes. The fixed lines, and the few that are built. Pure; writes into memory that the caller sized with the
-// constants here; returns the end of what was written. Any thread.
+// Replies as bytes. The fixed lines, and the few that are built. Pure; writes into memory that the caller sized with
+// the constants here; returns the end of what was written. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,8 @@ inline constexpr std::string_view kBadDelta = "CLIENT_ERROR invalid numeric delt
 inline constexpr std::string_view kNotNumeric = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
 inline constexpr std::string_view kTooLarge = "SERVER_ERROR object too large for cache\r\n";
 inline constexpr std::string_view kOutOfMemoryStoring = "SERVER_ERROR out of memory storing object\r\n";
+inline constexpr std::string_view kOutOfMemoryReading = "SERVER_ERROR Out of memory during read\r\n";
+inline constexpr std::string_view kBadShutdownMode = "CLIENT_ERROR invalid shutdown mode\r\n";
 inline constexpr std::string_view kShutdownDisabled = "SERVER_ERROR: shutdown not enabled\r\n";
 inline constexpr std::string_view kTooManyConnections = "ERROR Too many open connections\r\n";
 }  // namespace reply

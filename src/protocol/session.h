@@ -1,51 +1,44 @@
 // Bytes of one connection in, requests out: the classic text protocol as a resumable, single-pass parser.
 //
-// Thread: the worker that owns the connection. Ownership: owns at most one carry buffer (a line that is not complete yet,
-// limits.h says how long it can get), allocated when first needed. Pure: no socket, no store, no clock.
+// Thread: the worker that owns the connection. Ownership: owns at most one carry buffer (a line that is not complete
+// yet, limits.h says how long it can get), allocated when first needed and freed with the session. Pure: no socket, no
+// store, no clock.
 //
-// Use: give the unread bytes to next() again and again, dropping `consumed` bytes from the front each time, until it says
-// NeedMore. After ValueBegins, hand bytes to take_value() until it says that the block is over.
+// Use: give the unread bytes to next() again and again, dropping `consumed` bytes from the front each time, until it
+// says NeedMore. After ValueBegins, hand bytes to take_value() until it says that the block is over. Each call may be
+// given any beginning of the unread bytes, even a shorter one than the call before.
+//
+// Invariants: 1. where the bytes were cut makes no difference to the requests, with one exception that README.md names.
+// 2. a call that finds something with a line still unfinished leaves at least a byte of it unread, so that "while there
+// are bytes, call next()" misses nothing. 3. a byte is looked at a bounded number of times.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
+#include "protocol/ascii/key_line.h"
+#include "protocol/carry.h"
+#include "protocol/found.h"
 #include "protocol/limits.h"
 #include "protocol/request.h"
 
 namespace millrace::protocol {
 
-enum class Found : std::uint8_t {
-  NeedMore,     ///< all bytes given were taken in; nothing complete
-  Request,      ///< `request` is whole; a storage command's `value` is a view of its data block, CRLF checked
-  ValueBegins,  ///< a storage command whose data block is not all here: decide, then call take_value or skip_value
-  Error,        ///< a request that cannot be: send `error` as it is (unless empty: noreply); the connection stays usable
-  Close,        ///< not our protocol, or hopeless: send `error` (may be empty) and close
-};
-
-struct Parsed {
-  Found found = Found::NeedMore;
-  std::uint32_t consumed = 0;
-  std::string_view error{};  ///< a whole reply line with CRLF; static storage
-};
-
-struct ValueTaken {
-  std::string_view bytes{};    ///< part of the value, to be copied to where it belongs
-  std::uint32_t consumed = 0;  ///< `bytes` and what of the CRLF was there
-  bool is_over = false;        ///< the data block and its CRLF are complete
-  bool is_bad = false;         ///< with is_over: no CRLF where it belongs: "CLIENT_ERROR bad data chunk"
-};
+namespace ascii {
+struct Verdict;
+}
 
 struct SessionOptions {
-  std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I; a value longer than this is answered as too large and swallowed
+  std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I; a longer value always comes as ValueBegins, so that it can be
+                                               ///< refused and passed over without a look at its block
 };
 
 class Session {
  public:
   explicit Session(const SessionOptions& options) noexcept : options_(&options) {}
 
-  /// Looks at the front of `in`. Call again with the rest until NeedMore.
+  /// Looks at the front of `in`. Call again with the rest until NeedMore. `request` is written when one is found; its
+  /// views go into `in` or into the carry, and are good until the next call.
   Parsed next(std::string_view in, Request& request) noexcept;
 
   /// After ValueBegins: the next part of the data block.
@@ -53,13 +46,46 @@ class Session {
   /// After ValueBegins: swallow the data block instead (the request was refused); next() goes on behind it.
   void skip_value() noexcept;
   /// A data block is due: next bytes go to take_value().
-  [[nodiscard]] bool is_in_value() const noexcept;
+  [[nodiscard]] bool is_in_value() const noexcept { return state_ == State::Value; }
   /// Nothing of a request has been seen since the last complete one.
-  [[nodiscard]] bool is_idle() const noexcept;
+  [[nodiscard]] bool is_idle() const noexcept {
+    return state_ == State::New || (state_ == State::Line && carry_.is_empty());
+  }
 
  private:
+  enum class State : std::uint8_t {
+    Line,         // a line begins, or has begun in the carry
+    New,          // not a byte yet: the first says which protocol
+    Keys,         // in a get line; of a key that was cut, the first part is in the carry
+    CarriedKeys,  // in a get line whose next keys are in the carry
+    Value,        // in a data block
+    SkipBlock,    // passing over bytes_left_ bytes
+    SkipLine,     // passing over a line
+    Closed,
+  };
+
+  Parsed resume(std::string_view in, Request& request) noexcept;
+  Parsed next_line(std::string_view in, Request& request) noexcept;
+  Parsed next_carried_line(std::string_view in, Request& request) noexcept;
+  Parsed next_key(std::string_view in, Request& request) noexcept;
+  Parsed next_carried_key(std::string_view in, Request& request) noexcept;
+  Parsed begin_block(std::uint32_t consumed, std::string_view rest, Request& request) noexcept;
+  Parsed begin_long_line(std::string_view in, Request& request) noexcept;
+  Parsed refuse(const ascii::Verdict& verdict, std::uint32_t consumed) noexcept;
+  Parsed carry_on(std::string_view in) noexcept;
+  Parsed close(std::uint32_t consumed, std::string_view error) noexcept;
+  [[nodiscard]] std::uint32_t skip(std::string_view in) noexcept;
+
   const SessionOptions* options_;
-  // sketch: carry buffer and its length, state, bytes of data block or of swallowed block left, the get line in progress
+  Carry carry_;
+  ascii::KeyLine keys_;
+  std::uint32_t bytes_left_ = 0;   // Value: of value and CRLF; SkipBlock
+  std::uint16_t carried_at_ = 0;   // CarriedKeys: where in the carry the next key starts
+  std::uint16_t carried_end_ = 0;  // CarriedKeys: where its last whole key ends
+  State state_ = State::New;
+  bool is_bad_ = false;            // Value: a byte of the CRLF was something else
+  bool is_line_in_carry_ = false;  // CarriedKeys: all of the line but its LF, which is unread
 };
+static_assert(sizeof(Session) <= 64, "one per connection, beside the connection's other first line");
 
 }  // namespace millrace::protocol
