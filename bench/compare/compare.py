@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""The same workload on memcached, other memcached-speaking servers and Millrace: one thread on one core each.
+
+Every server is started fresh, filled with the same keys and left up; the generator on another core then loads one at a
+time, in many short rounds that alternate between them, so that a machine that changes its speed changes it for all.
+A figure is the median over rounds of the ratio to the first server in the same round.
+"""
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import sys
+
+import load
+import machine
+from servers import MILLRACE, Server, Trouble, named
+
+FULL = 0.9  # a side that used this share of its core had nothing left to give
+DISTURBED = 0.1  # a side that waited this share of the time for a core others had did not have it to itself
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    value_bytes: int
+    words: tuple
+    unit: str = "requests_per_s"
+
+
+ROWS = [
+    Row("get-1", "GET 64 B, 1 in flight", 64, ("--mode", "get", "--depth", 1)),
+    Row("get-16", "GET 64 B, 16 in flight", 64, ("--mode", "get", "--depth", 16)),
+    Row("multiget-32", "GET of 32 keys, 64 B", 64, ("--mode", "multiget", "--depth", 1, "--keys-per-get", 32),
+        "keys_per_s"),
+    Row("set-16", "SET 64 B, 16 in flight", 64, ("--mode", "set", "--depth", 16)),
+    Row("get-1k-16", "GET 1 KiB, 16 in flight", 1024, ("--mode", "get", "--depth", 16)),
+]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--millrace", default=MILLRACE, help="the server built here; default %(default)s")
+    parser.add_argument("--memcached", default="/usr/bin/memcached", help="what all are compared with; default %(default)s")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
+                        help="another server that takes memcached's options; may be given several times")
+    parser.add_argument("--without-millrace", action="store_true", help="compare only the others")
+    parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="which to run; default %(default)s")
+    parser.add_argument("--rounds", type=int, default=9, help="of each row; default %(default)s")
+    parser.add_argument("--seconds", type=float, default=1.0, help="measured in each round; default %(default)s")
+    parser.add_argument("--warmup-seconds", type=float, default=0.3, help="default %(default)s")
+    parser.add_argument("--keys", type=int, default=1_000_000, help="of 64 B values; a quarter of it of 1 KiB values; default %(default)s")
+    parser.add_argument("--key-bytes", type=int, default=30)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--zipf", type=float, help="popularity of keys; default uniform")
+    parser.add_argument("--memory", type=int, default=1024, metavar="MIB", help="-m of every server; default %(default)s")
+    parser.add_argument("--server-core", type=int, default=0)
+    parser.add_argument("--generator-core", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", metavar="FILE", help="write every round to this file")
+    arguments = parser.parse_args()
+    names = [row.name for row in ROWS]
+    arguments.rows = [row for row in ROWS if row.name in arguments.rows.split(",")]
+    if not arguments.rows:
+        parser.error(f"--rows names none of {', '.join(names)}")
+    try:
+        arguments.peer = [named(text) for text in arguments.peer]
+    except ValueError:
+        parser.error("--peer is NAME=PATH")
+    if arguments.server_core == arguments.generator_core:
+        parser.error("the server and the generator need a core each: --server-core, --generator-core")
+    return arguments
+
+
+def make_servers(arguments):
+    chosen = [("memcached", arguments.memcached), *arguments.peer]
+    if not arguments.without_millrace:
+        chosen.append(("millrace", arguments.millrace))
+    if len({name for name, _ in chosen}) != len(chosen):
+        raise Trouble("two servers have one name: give each --peer a name of its own")
+    return [Server(name, path, arguments.memory, arguments.server_core) for name, path in chosen]
+
+
+def keys_of(arguments, value_bytes):
+    return arguments.keys if value_bytes < 512 else max(1, arguments.keys // 4)
+
+
+def check_memory(arguments, servers, value_bytes):
+    needed = len(servers) * keys_of(arguments, value_bytes) * (arguments.key_bytes + value_bytes + 150)
+    if needed > 0.8 * machine.available_bytes():
+        raise Trouble(f"{len(servers)} servers of {keys_of(arguments, value_bytes)} keys need about {needed >> 20} MiB,"
+                      f" {machine.available_bytes() >> 20} MiB are available: give fewer --keys")
+
+
+def workload_words(arguments, value_bytes):
+    return ["--keys", keys_of(arguments, value_bytes), "--key-bytes", arguments.key_bytes, "--value-bytes", value_bytes,
+            "--connections", arguments.connections]
+
+
+def fill(arguments, server, value_bytes):
+    words = ["--mode", "fill", "--depth", 16, *workload_words(arguments, value_bytes)]
+    load.run(server, arguments.generator_core, words, limit_s=300)
+    held = int(server.stats()["curr_items"])
+    wanted = keys_of(arguments, value_bytes)
+    if held < wanted:
+        raise Trouble(f"{server.name} holds {held} of {wanted} keys: give it more --memory, or fewer --keys")
+    if not server.wait_until_idle():
+        print(f"  {server.name} is still busy with itself after the fill", flush=True)
+
+
+def run_row(arguments, row, servers):
+    rounds = []
+    words = [*row.words, *workload_words(arguments, row.value_bytes)]
+    if arguments.zipf is not None:
+        words += ["--zipf", arguments.zipf]
+    for number in range(arguments.rounds):
+        distance = machine.core_distance_ns(arguments.server_core, arguments.generator_core)
+        results = {}
+        # There and back again, so that a drift favours nobody.
+        for server in servers if number % 2 == 0 else reversed(servers):
+            seeded = [*words, "--seed", arguments.seed + number]
+            results[server.name] = load.measure(server, arguments.generator_core, seeded, arguments.warmup_seconds,
+                                                arguments.seconds)
+        rounds.append({"core_distance_ns": distance, "results": results})
+        shown = "  ".join(f"{server.name} {results[server.name][row.unit] / 1e3:.0f} k/s" for server in servers)
+        print(f"  {row.name:<12} round {number + 1:>2}  cores {distance:.0f} ns apart  {shown}", flush=True)
+    return {"row": row.name, "title": row.title, "unit": row.unit, "value_bytes": row.value_bytes, "rounds": rounds}
+
+
+def bound_by(medians):
+    if max(medians["server_waited_share"], medians["generator_waited_share"]) >= DISTURBED:
+        return "disturbed"
+    server_full = medians["server_core_share"] >= FULL
+    generator_full = medians["generator_core_share"] >= FULL
+    if server_full and generator_full:
+        return "both"
+    if server_full:
+        return "server"
+    return "generator" if generator_full else "wake-ups"
+
+
+def summarize(outcome, name, base):
+    """One server's line of one row."""
+    unit = outcome["unit"]
+    mine = [one["results"][name] for one in outcome["rounds"]]
+    ratios = [one["results"][name][unit] / one["results"][base][unit] for one in outcome["rounds"]]
+    quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+    hit_ratios = [one["hit_ratio"] for one in mine if one["hit_ratio"] is not None]
+
+    fields = ("p50_us", "p99_us", "p999_us", "server_core_share", "generator_core_share", "server_waited_share",
+              "generator_waited_share")
+    medians = {field: statistics.median(one[field] for one in mine) for field in fields}
+    return {
+        "rate": statistics.median(one[unit] for one in mine),
+        "ratio": statistics.median(ratios),
+        "ratio_quartiles": [quartiles[0], quartiles[2]],
+        "ratio_range": [min(ratios), max(ratios)],
+        "bound_by": bound_by(medians),
+        "hit_ratio": min(hit_ratios) if hit_ratios else None,
+        **medians,
+    }
+
+
+def print_table(outcomes, servers):
+    base = servers[0].name
+    print(f"\n{'row':<25}{'server':<12}{'k/s':>8}{'ratio':>7}{'quartiles':>14}{'range':>14}"
+          f"{'p50 us':>8}{'p99 us':>9}{'p99.9 us':>10}{'server':>8}{'gener.':>8}  bound by")
+    for outcome in outcomes:
+        for server in servers:
+            line = outcome["summary"][server.name]
+            low, high = line["ratio_quartiles"]
+            least, most = line["ratio_range"]
+            missed = "" if line["hit_ratio"] in (None, 1.0) else f", {1 - line['hit_ratio']:.2%} misses"
+            print(f"{outcome['title'] if server is servers[0] else '':<25}{server.name:<12}{line['rate'] / 1e3:>8.0f}"
+                  f"{line['ratio']:>7.2f}{f'{low:.2f}..{high:.2f}':>14}{f'{least:.2f}..{most:.2f}':>14}"
+                  f"{line['p50_us']:>8.0f}{line['p99_us']:>9.0f}{line['p999_us']:>10.0f}"
+                  f"{line['server_core_share']:>8.0%}{line['generator_core_share']:>8.0%}  {line['bound_by']}{missed}")
+        distances = [one["core_distance_ns"] for one in outcome["rounds"]]
+        print(f"{'':<25}cores {statistics.median(distances):.0f} ns apart ({min(distances):.0f}..{max(distances):.0f})")
+    print(f"\nRatios are to {base} in the same round: median, quartiles, range. Bound by `generator`: the server may be"
+          f"\nfaster than shown; `wake-ups`: neither side was busy all the time, the kernel's wake-ups were measured;"
+          f"\n`disturbed`: others used one of the two cores, measure again.")
+
+
+def run(arguments):
+    servers = make_servers(arguments)
+    facts = machine.describe()
+    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    if machine.load_average() > 0.7 * (os.cpu_count() or 1):
+        print(f"The load average is {machine.load_average():.1f}: others use this machine, and the figures will show it.")
+    outcomes = []
+    versions = {}
+    for value_bytes in sorted({row.value_bytes for row in arguments.rows}):
+        check_memory(arguments, servers, value_bytes)
+        try:
+            for server in servers:
+                server.start()
+                versions[server.name] = server.version()
+                fill(arguments, server, value_bytes)
+                print(f"  {server.name} {versions[server.name]} filled with {keys_of(arguments, value_bytes)} keys of"
+                      f" {value_bytes} B, {server.resident_bytes() >> 20} MiB resident", flush=True)
+            for row in arguments.rows:
+                if row.value_bytes == value_bytes:
+                    outcomes.append(run_row(arguments, row, servers))
+        finally:
+            for server in servers:
+                server.stop()
+    for outcome in outcomes:
+        outcome["summary"] = {server.name: summarize(outcome, server.name, servers[0].name) for server in servers}
+    print_table(outcomes, servers)
+    if arguments.json:
+        options = {key: value for key, value in vars(arguments).items() if key != "rows"}
+        with open(arguments.json, "w") as file:
+            json.dump({"machine": facts, "versions": versions, "options": options, "rows": outcomes}, file, indent=1)
+
+
+def main():
+    arguments = parse_arguments()
+    try:
+        run(arguments)
+    except Trouble as trouble:
+        print(f"compare: {trouble}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("compare: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
