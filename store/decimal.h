@@ -9,6 +9,9 @@ namespace millrace::store {
 
 [[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+/// A longer value is no number whatever it begins with; below this, no value is chained.
+inline constexpr std::uint32_t kNumberBytesMax = 4096;
+
 /// Digits that fit 64 bits, after blanks and an optional plus, up to the end or a blank; what follows the blank does
 /// not matter (decr leaves blanks behind a number that got shorter).
 [[nodiscard]] constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept {

@@ -1,8 +1,9 @@
 // An item as it lies in the arena, and the chunks a large one is continued in. Plain bytes with accessors.
 //
-// Thread: the partition's owner writes; whoever holds a pin may read key, flags and value. Ownership: the partition.
-// Invariants: the first byte of every chunk ever handed out is its state, so that a sweep over a page can tell what
-// each slot is; everything else of a chunk may only be read once its kind is known.
+// Thread: the partition's owner writes; whoever holds a pin may read key, flags and value, and whoever holds a
+// reservation may fill its value, from another core too. Ownership: the partition. Invariants: the first byte of every
+// chunk ever handed out is its state, so that a sweep over a page can tell what each slot is; everything else of a
+// chunk may only be read once its kind is known.
 //
 //  word (8 bytes, little endian)
 //   63                                             16 15        8 7             0
@@ -78,7 +79,7 @@ class __attribute__((packed, aligned(2))) Item {
   [[nodiscard]] std::uint32_t value_bytes() const noexcept {
     return MR_UNLIKELY(is_chained()) ? load32(kItemHeaderBytes) : value_bytes_;
   }
-  [[nodiscard]] Cas cas() const noexcept { return word_ >> 16; }
+  [[nodiscard]] Cas cas() const noexcept { return word() >> 16; }
   [[nodiscard]] Seconds expires_at() const noexcept { return expires_at_; }
   [[nodiscard]] bool was_fetched() const noexcept { return (state() & state::kFetched) != 0; }
   /// Header, key and value together: what counts against -I and in `bytes`.
@@ -90,8 +91,8 @@ class __attribute__((packed, aligned(2))) Item {
   // --- for the store
   /// Lays the header out for a held item; the caller then fills key and value.
   void start(std::uint32_t key_bytes, bool with_flags, bool chained, std::uint32_t value_bytes) noexcept {
-    word_ = (std::uint64_t{key_bytes} << 8) | static_cast<std::uint8_t>(Kind::Held) |
-            (with_flags ? state::kHasFlags : std::uint8_t{0});
+    set_word((std::uint64_t{key_bytes} << 8) | static_cast<std::uint8_t>(Kind::Held) |
+             (with_flags ? state::kHasFlags : std::uint8_t{0}));
     expires_at_ = 0;
     value_bytes_ = chained ? kChainedMark : static_cast<std::uint16_t>(value_bytes);
     if (chained) {
@@ -104,13 +105,13 @@ class __attribute__((packed, aligned(2))) Item {
   }
   void set_key(std::string_view key) noexcept { std::memcpy(bytes() + key_offset(), key.data(), key.size()); }
   void set_client_flags(std::uint32_t flags) noexcept { store32(kItemHeaderBytes + chain_bytes(), flags); }
-  void set_cas(Cas cas) noexcept { word_ = (word_ & 0xffff) | (cas << 16); }
+  void set_cas(Cas cas) noexcept { set_word((word() & 0xffff) | (cas << 16)); }
   void set_expires_at(Seconds at) noexcept { expires_at_ = at; }
   void set_kind(Kind kind) noexcept {
     set_state(static_cast<std::uint8_t>((state() & ~state::kKindMask) | static_cast<std::uint8_t>(kind)));
   }
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(state() & state::kKindMask); }
-  [[nodiscard]] std::uint32_t key_bytes() const noexcept { return static_cast<std::uint8_t>(word_ >> 8); }
+  [[nodiscard]] std::uint32_t key_bytes() const noexcept { return static_cast<std::uint8_t>(word() >> 8); }
   [[nodiscard]] bool has_client_flags() const noexcept { return (state() & state::kHasFlags) != 0; }
   [[nodiscard]] char* value() noexcept { return bytes() + value_offset(); }
   [[nodiscard]] std::uint32_t value_offset() const noexcept { return key_offset() + key_bytes(); }
@@ -139,10 +140,19 @@ class __attribute__((packed, aligned(2))) Item {
   void set_next(ItemRef next) noexcept { store32(kItemHeaderBytes + 4, static_cast<std::uint32_t>(next)); }
 
  private:
+  // A neighbour that reads a pinned item learns from this word where the key begins, while the owner counts hits in it:
+  // one whole load, one whole store, no order asked for. The same instructions as plain ones.
+  [[nodiscard]] std::uint64_t word() const noexcept {
+    return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(this), __ATOMIC_RELAXED);
+  }
+  void set_word(std::uint64_t word) noexcept {
+    __atomic_store_n(reinterpret_cast<std::uint64_t*>(this), word, __ATOMIC_RELAXED);
+  }
+
   static constexpr std::uint8_t kReferenceBits = state::kClockMask | state::kFetched;
 
-  [[nodiscard]] std::uint8_t state() const noexcept { return static_cast<std::uint8_t>(word_); }
-  void set_state(std::uint8_t s) noexcept { word_ = (word_ & ~std::uint64_t{0xff}) | s; }
+  [[nodiscard]] std::uint8_t state() const noexcept { return static_cast<std::uint8_t>(word()); }
+  void set_state(std::uint8_t s) noexcept { set_word((word() & ~std::uint64_t{0xff}) | s); }
   [[nodiscard]] std::uint32_t chain_bytes() const noexcept { return is_chained() ? kChainBytes : 0; }
   [[nodiscard]] std::uint32_t key_offset() const noexcept {
     return kItemHeaderBytes + chain_bytes() + (has_client_flags() ? kClientFlagsBytes : 0);
@@ -156,7 +166,7 @@ class __attribute__((packed, aligned(2))) Item {
   }
   void store32(std::uint32_t at, std::uint32_t v) noexcept { std::memcpy(bytes() + at, &v, sizeof v); }
 
-  std::uint64_t word_;
+  [[maybe_unused]] std::uint64_t word_;  ///< by word() and set_word() only
   std::uint32_t expires_at_;
   std::uint16_t value_bytes_;
 };

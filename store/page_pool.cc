@@ -8,9 +8,9 @@ PagePool::PagePool(std::span<std::byte> arena)
       limit_(pages_),
       table_(std::make_unique<Page[]>(pages_)) {}
 
-std::uint32_t PagePool::take(PageUse use) noexcept {
+std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
   MR_ASSERT(use != PageUse::Free);
-  if (in_use_ >= limit_) {
+  if (in_use_ >= in_use_max) {
     return kNoPage;
   }
   std::uint32_t page = free_head_;

@@ -42,8 +42,10 @@ class PagePool {
  public:
   explicit PagePool(std::span<std::byte> arena);
 
-  /// A page nobody uses, now `use`'s; kNoPage when the limit or the arena is reached.
-  std::uint32_t take(PageUse use) noexcept;
+  /// A page nobody uses, now `use`'s; kNoPage when the limit is reached.
+  std::uint32_t take(PageUse use) noexcept { return take(use, limit_); }
+  /// The same with another bound. For who made a page free and wants one in exchange while a surplus is worked off.
+  std::uint32_t take(PageUse use, std::uint32_t in_use_max) noexcept;
   void give_back(std::uint32_t page) noexcept;
 
   [[nodiscard]] Page& operator[](std::uint32_t page) noexcept { return table_[page]; }

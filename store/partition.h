@@ -28,7 +28,7 @@
 namespace millrace::store {
 
 struct PartitionOptions {
-  std::span<std::byte> arena;                  ///< page aligned, already bound and faulted in; not owned
+  std::span<std::byte> arena{};                ///< page aligned, already bound and faulted in; not owned
   std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I: header, key and value together
   std::uint32_t chunk_bytes_min = 48;          ///< -n
   double growth_factor = 1.10;                 ///< -f

@@ -10,6 +10,8 @@
 
 namespace millrace::store {
 
+static_assert(kItemHeaderBytes + kClientFlagsBytes + kKeyBytesMax + kNumberBytesMax <= kPageBytes / 8, "not chained");
+
 ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decrement, Seconds now) noexcept {
   advance(now);
   const IndexSlot slot = find_live(key, now);
@@ -18,8 +20,8 @@ ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decreme
     return {Outcome::NotFound};
   }
   Item& item = *item_at(slot.ref());
-  // A chained value is too long to be a number, whatever it begins with.
-  const auto number = item.is_chained() ? std::nullopt : parse_decimal({item.value(), item.value_bytes()});
+  const auto number =
+      item.value_bytes() <= kNumberBytesMax ? parse_decimal({item.value(), item.value_bytes()}) : std::nullopt;
   if (!number) {
     return {Outcome::NotNumeric};
   }

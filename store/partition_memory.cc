@@ -8,20 +8,21 @@
 namespace millrace::store {
 namespace {
 
-/// Rounds of evict-and-try for one chunk. One is the rule; more come when an evicted item's page went back to a pool
-/// that is over its limit.
+/// Rounds of evict-and-try for one chunk. One or two are the rule; a large item evicted may free chunks elsewhere only.
 constexpr std::uint32_t kRoundsMax = 8;
 
 }  // namespace
 
 ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept {
   const std::uint64_t bit = std::uint64_t{1} << id;
+  // Over a limit that was lowered, a page may still be exchanged for another; the surplus is housekeeping's.
+  const std::uint32_t in_use_max = std::max(pages_.limit(), pages_.in_use());
   for (std::uint32_t round = 0; round < kRoundsMax; ++round) {
     const ItemRef ref = slabs_.allocate(id);
     if (MR_LIKELY(ref != ItemRef{})) {
       return ref;
     }
-    if (slabs_.add_page(id)) {
+    if (slabs_.add_page(id, in_use_max)) {
       continue;
     }
     if ((drought.dry_classes & bit) == 0 && slabs_[id].pages != 0 && evict_from(id, now, !evicts_)) {

@@ -58,8 +58,9 @@ std::span<char> Partition::reserved_span(const Reservation& reservation, std::ui
   if (!item.is_chained()) {
     return {item.value() + offset, item.value_bytes() - offset};
   }
-  // Until commit, the header's expiry and CAS remember the piece last asked for and where it starts.
-  ValueCursor cursor{static_cast<ItemRef>(item.expires_at()), static_cast<std::uint32_t>(item.cas())};
+  // Until commit, expiry and client flags remember the piece last asked for and where it starts: fields that nobody
+  // else looks at meanwhile, for the one who fills the value may be another core.
+  ValueCursor cursor{static_cast<ItemRef>(item.expires_at()), item.client_flags()};
   if (offset < cursor.at) {
     cursor = ValueCursor{};
   }
@@ -68,7 +69,7 @@ std::span<char> Partition::reserved_span(const Reservation& reservation, std::ui
     MR_ASSERT(!piece.empty());
     if (offset < cursor.at + piece.size()) {
       item.set_expires_at(static_cast<Seconds>(cursor.piece));
-      item.set_cas(cursor.at);
+      item.set_client_flags(cursor.at);
       return piece.subspan(offset - cursor.at);
     }
     step_past(item, cursor, piece.size());

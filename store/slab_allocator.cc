@@ -35,9 +35,9 @@ void SlabAllocator::free(ItemRef ref) noexcept {
   }
 }
 
-bool SlabAllocator::add_page(std::uint32_t id) noexcept {
+bool SlabAllocator::add_page(std::uint32_t id, std::uint32_t in_use_max) noexcept {
   MR_ASSERT(id <= count_);
-  const std::uint32_t number = pages_.take(PageUse::Slab);
+  const std::uint32_t number = pages_.take(PageUse::Slab, in_use_max);
   if (number == kNoPage) {
     return false;
   }

@@ -61,7 +61,8 @@ class SlabAllocator {
   void free(ItemRef ref) noexcept;
 
   /// Takes a page from the pool into the class, just behind its hand. False when the pool has none.
-  bool add_page(std::uint32_t id) noexcept;
+  bool add_page(std::uint32_t id) noexcept { return add_page(id, pages_.limit()); }
+  bool add_page(std::uint32_t id, std::uint32_t in_use_max) noexcept;
 
   [[nodiscard]] std::uint32_t class_of(ItemRef ref) const noexcept { return pages_[PagePool::page_of(ref)].class_id; }
   [[nodiscard]] SlabClass& operator[](std::uint32_t id) noexcept { return classes_[id]; }
