@@ -15,9 +15,7 @@ const std::int64_t process_epoch_ns = read_ns(CLOCK_MONOTONIC);
 
 }  // namespace
 
-Instant SystemClock::now() noexcept {
-  return {read_ns(CLOCK_MONOTONIC) - process_epoch_ns};
-}
+Instant SystemClock::now() noexcept { return {read_ns(CLOCK_MONOTONIC) - process_epoch_ns}; }
 
 std::int64_t SystemClock::wall_s() noexcept {
   timespec at{};

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <sstream>
 #include <utility>
 
@@ -51,21 +53,31 @@ std::optional<std::uint64_t> explicit_pages_free(std::optional<std::uint32_t> no
   return in >> pages ? std::optional(pages) : std::nullopt;
 }
 
-/// What a node could give without swapping: free pages and those of clean, inactive files.
-std::optional<std::uint64_t> node_bytes_available(std::uint32_t node) {
-  std::ifstream in(fmt::format("/sys/devices/system/node/node{}/meminfo", node));
+/// The sum of some lines of a meminfo file; nothing when it has none of them.
+std::optional<std::uint64_t> meminfo_bytes(const std::string& path, std::initializer_list<const char*> wanted) {
+  std::ifstream in(path);
   std::string word;
-  std::uint64_t kib = 0;
-  bool has_free = false;
+  std::optional<std::uint64_t> sum;
   while (in >> word) {
-    std::uint64_t amount = 0;
-    if ((word == "MemFree:" || word == "Inactive(file):" || word == "Active(file):" || word == "SReclaimable:") &&
-        in >> amount) {
-      kib += amount;
-      has_free = has_free || word == "MemFree:";
+    std::uint64_t kib = 0;
+    if (std::ranges::find(wanted, word) != wanted.end() && in >> kib) {
+      sum = sum.value_or(0) + kib * 1024;
     }
   }
-  return has_free ? std::optional(kib * 1024) : std::nullopt;
+  return sum;
+}
+
+/// What a node could give without swapping: free pages and those of files and caches.
+std::optional<std::uint64_t> node_bytes_available(std::uint32_t node) {
+  const auto path_of = [](std::uint32_t n) { return fmt::format("/sys/devices/system/node/node{}", n); };
+  auto available =
+      meminfo_bytes(path_of(node) + "/meminfo", {"MemFree:", "Inactive(file):", "Active(file):", "SReclaimable:"});
+  // With one node, the whole machine's figure also counts what a balloon will give back on demand (topology.cc).
+  std::error_code ignored;
+  if (available && node == 0 && !std::filesystem::exists(path_of(1), ignored)) {
+    available = std::max(*available, meminfo_bytes("/proc/meminfo", {"MemAvailable:"}).value_or(0));
+  }
+  return available;
 }
 
 /// Touches every page by hand, for kernels without MADV_POPULATE_WRITE.

@@ -57,17 +57,35 @@ Result<std::vector<std::uint32_t>> cpus_of_this_thread() {
   return fail("the kernel did not say which CPUs this process may use: " + std::string(std::strerror(errno)));
 }
 
-/// MemFree of a node, as the kernel tells it.
-std::optional<std::uint64_t> free_bytes_of_node(std::uint32_t os_index) {
-  std::ifstream in(fmt::format("/sys/devices/system/node/node{}/meminfo", os_index));
+/// A line of a meminfo file ("MemFree: 4162328 kB", behind "Node 0" in a node's own), in bytes.
+std::optional<std::uint64_t> meminfo_bytes(const std::string& path, const std::string& wanted) {
+  std::ifstream in(path);
   std::string word;
   while (in >> word) {
     std::uint64_t kib = 0;
-    if (word == "MemFree:" && in >> kib) {
+    if (word == wanted && in >> kib) {
       return kib * 1024;
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> free_bytes_of_node(std::uint32_t os_index) {
+  return meminfo_bytes(fmt::format("/sys/devices/system/node/node{}/meminfo", os_index), "MemFree:");
+}
+
+/// In a virtual machine with a balloon a node counts only what the host has lent just now; the whole machine's figure
+/// counts what it will lend on demand. With one node they speak of the same memory, so the larger is right.
+void count_lent_memory(Topology& machine) {
+  if (machine.nodes.size() != 1) {
+    return;
+  }
+  NumaNode& node = machine.nodes.front();
+  node.memory_bytes = std::max(node.memory_bytes, meminfo_bytes("/proc/meminfo", "MemTotal:").value_or(0));
+  const auto free = meminfo_bytes("/proc/meminfo", "MemFree:");
+  if (free && free > node.free_bytes) {
+    node.free_bytes = free;
+  }
 }
 
 /// The nearest node: of those the core is local to, the one with most memory (the first, if equal).
@@ -127,6 +145,9 @@ Result<Topology> read(hwloc_topology_t handle, const std::vector<std::uint32_t>*
     out.nodes.push_back(entry);
   }
   std::ranges::sort(out.nodes, {}, &NumaNode::os_index);
+  if (affinity != nullptr) {
+    count_lent_memory(out);
+  }
 
   // Where the platform tells no cores (some virtual machines), each hardware thread counts as one.
   const bool knows_cores = hwloc_get_nbobjs_by_type(handle, HWLOC_OBJ_CORE) > 0;

@@ -111,6 +111,8 @@ std::string OptionRow::cli_name() const {
   return out;
 }
 
-std::string OptionRow::shown_name() const { return letter != 0 ? fmt::format("-{}", letter) : fmt::format("--{}", name); }
+std::string OptionRow::shown_name() const {
+  return letter != 0 ? fmt::format("-{}", letter) : fmt::format("--{}", name);
+}
 
 }  // namespace millrace::config

@@ -48,9 +48,12 @@ Result<Words> split(std::vector<std::string> words) {
     options.emplace_back(&row, option);
   }
   Words out;
+  const std::string last = words.empty() ? "" : words.back();
   try {
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(words);
+  } catch (const CLI::ArgumentMismatch&) {
+    return fail(fmt::format("{} needs a value after it; millrace --help says which", last));
   } catch (const CLI::ParseError& error) {
     return fail(fmt::format("the command line: {}; millrace --help says more", error.what()));
   }
@@ -60,6 +63,7 @@ Result<Words> split(std::vector<std::string> words) {
     }
   }
   out.unknown = app.remaining();
+  std::erase(out.unknown, "--");  // only ends the options
   return out;
 }
 
@@ -115,6 +119,10 @@ Error unknown_word(const std::string& word) {
 }
 
 Result<void> apply(const OptionRow& row, const std::vector<std::string>& values, Options& options) {
+  // CLI11 lets --flag=false through; getopt would not, and ignoring the word would turn the flag on.
+  if (!row.takes_argument() && std::ranges::any_of(values, [](const std::string& v) { return v != "true"; })) {
+    return fail(fmt::format("{} takes no value; say it, or leave it out", row.shown_name()));
+  }
   switch (row.kind) {
     case OptionKind::Switch:
       row.set_switch(options);
