@@ -30,7 +30,7 @@ enum class ExplicitPages : std::uint8_t {
 
 struct HugeMemoryRequest {
   std::uint64_t bytes = 0;
-  std::optional<std::uint32_t> node;  ///< unset: wherever
+  std::optional<std::uint32_t> node = {};  ///< unset: wherever
   ExplicitPages explicit_pages = ExplicitPages::IfThere;
   bool locks = false;  ///< never swapped out
 };

@@ -88,9 +88,9 @@ void count_lent_memory(Topology& machine) {
   }
 }
 
-/// The nearest node: of those the core is local to, the one with most memory (the first, if equal).
+/// The nearest node: of those the core is local to, the one with most memory (the first, if equal or none).
 std::uint32_t nearest_node(hwloc_topology_t handle, hwloc_obj_t core) {
-  std::uint32_t best = 0;
+  std::uint32_t best = hwloc_get_obj_by_type(handle, HWLOC_OBJ_NUMANODE, 0)->os_index;  // hwloc always shows one
   bool has_best = false;
   std::uint64_t best_bytes = 0;
   for (hwloc_obj_t node = hwloc_get_next_obj_by_type(handle, HWLOC_OBJ_NUMANODE, nullptr); node != nullptr;

@@ -28,8 +28,8 @@ inline constexpr std::uint64_t kPartitionBytesMin = 1ULL << 20;
 inline constexpr std::uint64_t kPartitionBytesMax = 32ULL << 30;
 
 struct PlanRequest {
-  std::optional<std::uint32_t> workers;       ///< -t; unset: one per core, as far as the memory goes
-  std::vector<std::uint32_t> cores;           ///< --cores: OS CPU numbers; empty: the plan chooses
+  std::optional<std::uint32_t> workers = {};  ///< -t; unset: one per core, as far as the memory goes
+  std::vector<std::uint32_t> cores = {};      ///< --cores: OS CPU numbers; empty: the plan chooses
   std::uint64_t memory_bytes = 64ULL << 20;   ///< -m: all partitions together
   std::uint64_t item_bytes_max = 1ULL << 20;  ///< -I: a partition holds at least two of these
   bool may_oversubscribe = false;             ///< --oversubscribe
