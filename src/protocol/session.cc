@@ -72,14 +72,23 @@ Parsed Session::next_line(std::string_view in, Request& request) noexcept {
     return in.size() <= kLineBytesMax ? carry_on(in) : begin_long_line(in, request);
   }
   const std::uint32_t line_bytes = count(end + 1);
-  const ascii::Verdict verdict =
-      ascii::parse_line(ascii::without_line_end(in.substr(0, line_bytes)), line_bytes, request);
+  const std::string_view line = ascii::without_line_end(in.substr(0, line_bytes));
+  if (const std::string_view key = ascii::lone_get_key(line); !key.empty()) {
+    request.command = Command::Get;
+    request.key = key;
+    return {.found = Found::Request, .consumed = line_bytes};
+  }
+  const ascii::Verdict verdict = ascii::parse_line(line, line_bytes, request);
   switch (verdict.meaning) {
     case ascii::Meaning::Request:
       return {.found = Found::Request, .consumed = line_bytes};
     case ascii::Meaning::DataBlock:
       return begin_block(line_bytes, in.substr(line_bytes), request);
     case ascii::Meaning::Keys: {
+      if (ascii::word_bytes(verdict.keys) == verdict.keys.size()) {  // one key: nothing to remember
+        request.key = verdict.keys;
+        return {.found = Found::Request, .consumed = line_bytes};
+      }
       const std::uint32_t before = count(static_cast<std::size_t>(verdict.keys.data() - in.data()));
       keys_.begin(request.command, static_cast<std::int32_t>(request.exptime), line_bytes - before);
       Parsed parsed = next_key(in.substr(before, line_bytes - before), request);

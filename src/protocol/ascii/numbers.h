@@ -11,14 +11,26 @@
 
 namespace millrace::protocol::ascii {
 
+/// So many digits fit 64 bits, whatever they are.
+inline constexpr std::size_t kDigitsThatFit = 19;
+
 /// Digits only; nothing that does not fit.
 [[nodiscard]] inline std::optional<std::uint64_t> parse_digits(std::string_view word) noexcept {
   if (word.empty()) {
     return std::nullopt;
   }
   std::uint64_t number = 0;
-  for (const char c : word) {
-    const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
+  const std::size_t first_bytes = word.size() < kDigitsThatFit ? word.size() : kDigitsThatFit;
+  std::size_t at = 0;
+  for (; at < first_bytes; ++at) {
+    const unsigned digit = static_cast<unsigned char>(word[at]) - unsigned{'0'};
+    if (digit > 9) {
+      return std::nullopt;
+    }
+    number = number * 10 + digit;
+  }
+  for (; at < word.size(); ++at) {
+    const unsigned digit = static_cast<unsigned char>(word[at]) - unsigned{'0'};
     if (digit > 9 || __builtin_mul_overflow(number, std::uint64_t{10}, &number) ||
         __builtin_add_overflow(number, std::uint64_t{digit}, &number)) {
       return std::nullopt;
@@ -68,6 +80,9 @@ struct SignedDigits {
 
 /// What strtol and strtoul see in a word: white space, a sign, digits, then the end, white space or a zero byte.
 [[nodiscard]] inline std::optional<SignedDigits> parse_header_number(std::string_view word) noexcept {
+  if (const std::optional<std::uint64_t> plain = parse_digits(word)) {  // as nearly always
+    return SignedDigits{.is_negative = false, .magnitude = *plain};
+  }
   const auto is_white = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   std::size_t at = 0;
   while (at < word.size() && is_white(word[at])) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "protocol/ascii/tokens.h"
+#include "protocol/limits.h"
 #include "protocol/reply.h"
 #include "protocol/request.h"
 
@@ -46,6 +48,17 @@ Verdict parse_stats(std::string_view arguments, Request& request) noexcept;   //
 Verdict parse_admin(std::string_view line, Request& request) noexcept;  // flush_all cache_memlimit verbosity shutdown
 /// mg ms md ma me, which are not served yet: refused, in step.
 Verdict refuse_meta(std::string_view line) noexcept;  // parse_meta.cc
+
+/// The key of a line that is `get <key>` and nothing else, else empty: half of all lines there are, told with one load,
+/// one comparison and one search. Whatever else the line is, parse_line() says.
+[[nodiscard]] inline std::string_view lone_get_key(std::string_view line) noexcept {
+  constexpr std::string_view kGet = "get ";
+  if (!line.starts_with(kGet)) {
+    return {};
+  }
+  const std::string_view key = line.substr(kGet.size());
+  return key.size() <= kKeyBytesMax && word_bytes(key) == key.size() ? key : std::string_view{};
+}
 
 /// Some key is longer than a key may be. Looks at few of the bytes: see parse_get.cc.
 [[nodiscard]] bool has_overlong_key(std::string_view keys) noexcept;

@@ -9,7 +9,7 @@ namespace millrace::protocol::ascii {
 
 Verdict parse_arith(std::string_view arguments, Request& request) noexcept {
   Words words(arguments);
-  const std::string_view key = words.next();
+  const std::string_view key = words.next_key();
   const std::string_view delta_word = words.next();
   if (delta_word.empty()) {
     return refuse(reply::kBadFormat);

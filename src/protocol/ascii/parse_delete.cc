@@ -8,7 +8,7 @@
 namespace millrace::protocol::ascii {
 
 Verdict parse_delete(std::string_view arguments, Request& request) noexcept {
-  const std::string_view key = Words(arguments).next();
+  const std::string_view key = Words(arguments).next_key();
   if (key.empty()) {
     return refuse(reply::kBadFormat);
   }

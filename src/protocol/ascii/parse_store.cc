@@ -11,7 +11,7 @@ namespace millrace::protocol::ascii {
 
 Verdict parse_store(std::string_view arguments, Request& request) noexcept {
   Words words(arguments);
-  const std::string_view key = words.next();
+  const std::string_view key = words.next_key();
   const std::string_view flags_word = words.next();
   const std::string_view exptime_word = words.next();
   const std::optional<std::int32_t> length = parse_i32(words.next());

@@ -9,7 +9,7 @@ namespace millrace::protocol::ascii {
 
 Verdict parse_touch(std::string_view arguments, Request& request) noexcept {
   Words words(arguments);
-  const std::string_view key = words.next();
+  const std::string_view key = words.next_key();
   const std::string_view exptime_word = words.next();
   if (exptime_word.empty()) {
     return refuse(reply::kBadFormat);

@@ -33,7 +33,15 @@ class Words {
  public:
   explicit Words(std::string_view line) noexcept : rest_(line) {}
 
-  /// The next word; empty when there is none. Words are short, so that a plain loop beats a call.
+  /// next() for a word that is likely to be a dozen bytes or more.
+  std::string_view next_key() noexcept {
+    rest_ = without_leading_spaces(rest_);
+    const std::string_view word = rest_.substr(0, word_bytes(rest_));
+    rest_.remove_prefix(word.size());
+    return word;
+  }
+
+  /// The next word; empty when there is none. Most are a digit or two, so that a plain loop beats a call.
   std::string_view next() noexcept {
     rest_ = without_leading_spaces(rest_);
     std::size_t bytes = 0;
