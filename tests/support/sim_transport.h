@@ -95,7 +95,7 @@ class SimTransport final : public dataplane::Transport {
  private:
   struct Send {
     std::uint64_t token = 0;
-    std::vector<dataplane::Slice> slices;
+    std::vector<dataplane::Slice> slices{};
     std::uint32_t delay = 0;
   };
   struct Slot {
@@ -106,8 +106,8 @@ class SimTransport final : public dataplane::Transport {
     bool wants_close = false;
     bool is_closing = false;  ///< Closed is queued
     bool told_finished = false;
-    std::string handed_back;
-    std::deque<Send> sends;
+    std::string handed_back{};
+    std::deque<Send> sends{};
   };
   class NoWaker final : public dataplane::Waker {
    public:
