@@ -1,0 +1,176 @@
+#include "tests/contract/driver.h"
+
+#include <algorithm>
+
+namespace millrace::contract {
+
+using dataplane::Event;
+using dataplane::EventKind;
+using dataplane::Slice;
+using dataplane::TxKind;
+
+std::size_t Driver::poll(Duration wait, std::size_t room) {
+  std::vector<Event> events(room);
+  const std::size_t count = transport_.poll(clock_.now(), events, wait);
+  EXPECT_LE(count, room);
+  events.resize(count);
+  last_ = events;
+  for (const Event& event : events) {
+    check(event);
+    seen_.push_back({.kind = event.kind,
+                     .reason = event.reason,
+                     .listener = event.listener,
+                     .conn = event.conn,
+                     .token = event.token,
+                     .bytes = std::string(event.bytes)});
+  }
+  if (on_event) {
+    for (const Event& event : events) {
+      on_event(event);
+    }
+  }
+  return count;
+}
+
+void Driver::check(const Event& event) {
+  Connection& connection = connections_[event.conn];
+  if (event.kind == EventKind::Released && stale_.erase(event.token) == 1) {
+    EXPECT_EQ(lent_.erase(event.token), 1U);
+    return;
+  }
+  EXPECT_FALSE(connection.is_closed) << "rule 4: an event after Closed";
+  switch (event.kind) {
+    case EventKind::Opened:
+      EXPECT_FALSE(connection.was_opened) << "rules 4, 5: this id was opened before";
+      connection.was_opened = true;
+      opened_.push_back(event.conn);
+      break;
+    case EventKind::Bytes:
+      EXPECT_TRUE(connection.was_opened);
+      EXPECT_FALSE(event.bytes.empty());
+      EXPECT_FALSE(connection.is_paused) << "rule 6: Bytes while paused";
+      EXPECT_FALSE(connection.is_closing) << "rule 7: Bytes after Close";
+      EXPECT_FALSE(connection.peer_has_finished) << "rule 9: Bytes after PeerFinished";
+      connection.received += event.bytes;
+      break;
+    case EventKind::PeerFinished:
+      EXPECT_TRUE(connection.was_opened);
+      EXPECT_FALSE(connection.peer_has_finished) << "rule 9: PeerFinished twice";
+      connection.peer_has_finished = true;
+      break;
+    case EventKind::Released:
+      ASSERT_FALSE(connection.unreleased.empty()) << "rule 3: Released without a Send, or twice";
+      EXPECT_EQ(connection.unreleased.front(), event.token) << "rule 3: Released out of order";
+      connection.unreleased.pop_front();
+      EXPECT_EQ(lent_.erase(event.token), 1U);
+      break;
+    case EventKind::Closed:
+      EXPECT_TRUE(connection.unreleased.empty()) << "rule 4: Closed before Released";
+      connection.is_closed = true;
+      connection.reason = event.reason;
+      break;
+  }
+}
+
+bool Driver::until(const std::function<bool()>& is_done, std::size_t room) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!is_done()) {
+    if (std::chrono::steady_clock::now() > limit || testing::Test::HasFatalFailure()) {
+      return false;
+    }
+    poll(milliseconds(20), room);
+  }
+  return true;
+}
+
+void Driver::poll_for(std::chrono::milliseconds time) {
+  const auto limit = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < limit) {
+    poll(milliseconds(5));
+  }
+}
+
+std::uint64_t Driver::send(ConnId conn, std::string_view bytes, std::size_t slices) {
+  const std::uint64_t token = ++token_;
+  std::string& copy = lent_[token] = std::string(bytes);
+  Connection& connection = connections_[conn];
+  if (connection.is_closed || !connection.was_opened) {
+    stale_[token] = conn;
+  } else {
+    connection.unreleased.push_back(token);
+  }
+  std::vector<Slice> list;
+  const std::size_t each = copy.size() / slices;
+  for (std::size_t i = 0; i < slices; ++i) {
+    const std::size_t start = i * each;
+    const std::size_t size = i + 1 == slices ? copy.size() - start : each;
+    list.push_back({.data = copy.data() + start, .size = static_cast<std::uint32_t>(size)});
+  }
+  submit({.kind = TxKind::Send, .conn = conn, .token = token, .slices = list});
+  return token;
+}
+
+void Driver::pause(ConnId conn, std::string_view unconsumed) {
+  Connection& connection = connections_[conn];
+  connection.is_paused = true;
+  connection.received.resize(connection.received.size() - unconsumed.size());
+  submit({.kind = TxKind::Pause, .conn = conn, .unconsumed = unconsumed});
+}
+
+void Driver::resume(ConnId conn) {
+  connections_[conn].is_paused = false;
+  submit({.kind = TxKind::Resume, .conn = conn});
+}
+
+void Driver::close(ConnId conn) {
+  connections_[conn].is_closing = true;
+  submit({.kind = TxKind::Close, .conn = conn});
+}
+
+void Driver::abort(ConnId conn) {
+  connections_[conn].is_closing = true;
+  submit({.kind = TxKind::Abort, .conn = conn});
+}
+
+std::size_t Driver::count(EventKind kind, ConnId conn) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(seen_, [&](const Seen& one) { return one.kind == kind && one.conn == conn; }));
+}
+
+std::size_t Driver::count(EventKind kind) const {
+  return static_cast<std::size_t>(std::ranges::count(seen_, kind, &Seen::kind));
+}
+
+ConnId Driver::opened(std::size_t index) {
+  EXPECT_TRUE(until([&] { return opened_.size() > index; })) << "no connection was opened";
+  return opened_.size() > index ? opened_[index] : ConnId{};
+}
+
+std::vector<ConnId> Driver::open_connections() const {
+  std::vector<ConnId> open;
+  for (const auto& [conn, connection] : connections_) {
+    if (connection.was_opened && !connection.is_closed) {
+      open.push_back(conn);
+    }
+  }
+  return open;
+}
+
+bool Driver::is_closed(ConnId conn) const {
+  const auto found = connections_.find(conn);
+  return found != connections_.end() && found->second.is_closed;
+}
+
+dataplane::CloseReason Driver::close_reason(ConnId conn) const { return connections_.at(conn).reason; }
+
+void Driver::expect_no_leaks() {
+  poll();
+  const dataplane::TransportCounters& counters = transport_.counters();
+  EXPECT_EQ(counters.connections_open, 0U);
+  EXPECT_EQ(counters.receive_buffers_lent, 0U);
+  EXPECT_EQ(counters.bytes_held_for_paused, 0U);
+  EXPECT_EQ(counters.sends_in_flight, 0U);
+  EXPECT_TRUE(lent_.empty());
+}
+
+}  // namespace millrace::contract

@@ -1,0 +1,98 @@
+// Plays the worker: polls, submits, keeps the memory of Sends until Released, and checks with every event what the
+// contract says of all of them. One thread, the transport's.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "dataplane/api/transport.h"
+
+namespace millrace::contract {
+
+/// An event with its own copy of the bytes.
+struct Seen {
+  dataplane::EventKind kind{};
+  dataplane::CloseReason reason{};
+  std::uint16_t listener = 0;
+  ConnId conn{};
+  std::uint64_t token = 0;
+  std::string bytes{};
+};
+
+class Driver {
+ public:
+  static constexpr std::size_t kRoomMax = 256;
+
+  explicit Driver(dataplane::Transport& transport) : transport_(transport) {}
+
+  /// One poll, its events checked and appended to seen(). `room` is the size of the span.
+  std::size_t poll(Duration wait = milliseconds(0), std::size_t room = kRoomMax);
+  /// Polls until `is_done` or for ten seconds; returns whether it was done.
+  bool until(const std::function<bool()>& is_done, std::size_t room = kRoomMax);
+  /// Polls for so long, whatever comes.
+  void poll_for(std::chrono::milliseconds time);
+
+  /// Sends a copy of `bytes`, cut into `slices` pieces, and returns the token.
+  std::uint64_t send(ConnId conn, std::string_view bytes, std::size_t slices = 1);
+  void close(ConnId conn);
+  void abort(ConnId conn);
+  void pause(ConnId conn, std::string_view unconsumed = {});
+  void resume(ConnId conn);
+
+  [[nodiscard]] std::vector<Seen>& seen() { return seen_; }
+  [[nodiscard]] std::size_t count(dataplane::EventKind kind, ConnId conn) const;
+  [[nodiscard]] std::size_t count(dataplane::EventKind kind) const;
+  /// The connection opened as the `index`-th of this driver; waits for it.
+  ConnId opened(std::size_t index = 0);
+  [[nodiscard]] std::vector<ConnId> open_connections() const;
+  [[nodiscard]] bool is_closed(ConnId conn) const;
+  [[nodiscard]] dataplane::CloseReason close_reason(ConnId conn) const;
+  /// All bytes of the connection so far, less what was handed back.
+  std::string& received(ConnId conn) { return connections_[conn].received; }
+  [[nodiscard]] std::size_t unreleased(ConnId conn) { return connections_[conn].unreleased.size(); }
+  [[nodiscard]] const std::vector<dataplane::Event>& last_events() const { return last_; }
+  [[nodiscard]] Instant now() { return clock_.now(); }
+
+  /// Rule 13, to be called when every connection is closed.
+  void expect_no_leaks();
+
+  /// Called for each event while its bytes are valid.
+  std::function<void(const dataplane::Event&)> on_event;
+
+ private:
+  struct Connection {
+    bool was_opened = false;
+    bool is_closed = false;
+    bool peer_has_finished = false;
+    bool is_paused = false;
+    bool is_closing = false;
+    std::deque<std::uint64_t> unreleased;
+    std::string received;
+    dataplane::CloseReason reason{};
+  };
+
+  void submit(const dataplane::TxOp& op) { transport_.submit(clock_.now(), {&op, 1}); }
+  void check(const dataplane::Event& event);
+
+  dataplane::Transport& transport_;
+  SystemClock clock_;
+  std::vector<Seen> seen_;
+  std::vector<dataplane::Event> last_;
+  std::vector<ConnId> opened_;
+  std::map<ConnId, Connection> connections_;
+  std::map<std::uint64_t, std::string> lent_;
+  std::map<std::uint64_t, ConnId> stale_;
+  std::uint64_t token_ = 1000;
+};
+
+}  // namespace millrace::contract
