@@ -160,7 +160,7 @@ TEST(WorkerSwarm, AdministratorsCommandsReachEveryPartitionInOrder) {
   world.run(500);
   EXPECT_NE(client.received.find("STAT cmd_set 41\r\n"), std::string::npos) << client.received;
   EXPECT_NE(client.received.find("STAT get_hits 1\r\n"), std::string::npos);
-  EXPECT_NE(client.received.find("STAT get_flushed 3\r\n"), std::string::npos);
+  EXPECT_NE(client.received.find("STAT get_misses 3\r\n"), std::string::npos);
   EXPECT_NE(client.received.find("STAT threads 4\r\n"), std::string::npos);
   client.has_finished = true;
   world.run(2000);

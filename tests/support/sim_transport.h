@@ -136,7 +136,7 @@ class SimTransport final : public dataplane::Transport {
         return;
       case dataplane::TxKind::Pause:
         slot.is_paused = true;
-        slot.handed_back.append(op.unconsumed);
+        slot.handed_back.insert(0, op.unconsumed);  // one Bytes event a turn: what is still held came after these
         return;
       case dataplane::TxKind::Resume:
         slot.is_paused = false;
