@@ -95,6 +95,7 @@ void UringTransport::open_connection(ConnId id, int fd, ConnectionState state) n
   connection.owes_peer_finished = false;
   connection.peer_is_known = false;
   connection.takes_zero_copy = false;
+  connection.bytes_turn = 0;
   connection.drained_bytes = 0;
   ++counters_.connections_open;
 }

@@ -57,6 +57,7 @@ struct Connection {
   bool peer_is_known = false;  ///< whether zero copy makes sense has been looked up
   bool takes_zero_copy = false;
 
+  std::uint64_t bytes_turn = 0;  ///< the last turn in which Bytes were told
   std::uint32_t drained_bytes = 0;
   std::int64_t drain_until_ns = 0;
 

@@ -20,7 +20,7 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
   ++turn_;
   was_woken_ = false;
   take_back_lent();
-  rearm_starved();
+  revive_waiting();
   run_timers();
 
   Output out{.events = events};
@@ -78,7 +78,11 @@ void UringTransport::take_back_lent() noexcept {
   }
 }
 
-void UringTransport::rearm_starved() noexcept {
+/// What had to wait for this turn.
+void UringTransport::revive_waiting() noexcept {
+  while (!finishing_.empty()) {
+    to_report_.push_back(finishing_.pop_front());
+  }
   while (!starved_.empty()) {
     const std::uint32_t slot = starved_.pop_front();
     arm_receive(id_of(slot), connections_[slot]);

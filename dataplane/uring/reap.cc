@@ -62,7 +62,7 @@ void UringTransport::take_bytes(ConnId id, Connection& connection, std::uint16_t
   counters_.bytes_received += bytes.size();
   const bool is_open = connection.state == ConnectionState::Open;
   if (is_open && !bytes.empty() && !connection.is_paused && connection.held.empty()) {
-    out.push({.kind = dataplane::EventKind::Bytes, .conn = id, .bytes = bytes});
+    report_bytes(id, connection, bytes, out);
     lent_buffers_.push_back(buffer);
     counters_.receive_buffers_lent = lent_buffers_.size();
     return;

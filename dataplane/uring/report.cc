@@ -46,24 +46,39 @@ void UringTransport::report_released(ConnId id, Connection& connection, Output& 
   }
 }
 
+void UringTransport::report_bytes(ConnId id, Connection& connection, std::string_view bytes, Output& out) noexcept {
+  connection.bytes_turn = turn_;
+  out.push({.kind = EventKind::Bytes, .conn = id, .bytes = bytes});
+}
+
 void UringTransport::report_held(ConnId id, Connection& connection, Output& out) noexcept {
   while (!connection.held.empty() && !out.is_full()) {
     HeldBytes::Chunk* chunk = connection.held.pop();
     counters_.bytes_held_for_paused -= chunk->size;
     chunk->next = lent_chunks_;
     lent_chunks_ = chunk;
-    out.push({.kind = EventKind::Bytes, .conn = id, .bytes = chunk->bytes()});
+    report_bytes(id, connection, chunk->bytes(), out);
   }
   if (!connection.held.empty()) {
     return;
   }
-  if (connection.owes_peer_finished && !out.is_full()) {
-    connection.owes_peer_finished = false;
-    out.push({.kind = EventKind::PeerFinished, .conn = id});
-  }
+  report_peer_finished(id, connection, out);
   if (!starved_.contains(id.slot)) {
     arm_receive(id, connection);
   }
+}
+
+/// Not in a turn with Bytes: the worker may hand those back, and then they would come after their own end.
+void UringTransport::report_peer_finished(ConnId id, Connection& connection, Output& out) noexcept {
+  if (!connection.owes_peer_finished || out.is_full()) {
+    return;
+  }
+  if (connection.bytes_turn == turn_) {
+    finishing_.push_back(id.slot);
+    return;
+  }
+  connection.owes_peer_finished = false;
+  out.push({.kind = EventKind::PeerFinished, .conn = id});
 }
 
 void UringTransport::report_orphans(Output& out) noexcept {

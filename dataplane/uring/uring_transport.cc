@@ -62,6 +62,7 @@ UringTransport::UringTransport(const UringOptions& options, std::unique_ptr<Ring
       connections_(options.connections_max),
       to_report_(options.connections_max),
       starved_(options.connections_max),
+      finishing_(options.connections_max),
       draining_(options.connections_max),
       waker_(std::move(waker)),
       buffers_(std::move(buffers)),

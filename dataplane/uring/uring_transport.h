@@ -87,7 +87,7 @@ class UringTransport final : public dataplane::Transport {
   void enable() noexcept;
   void take_in(Output& out) noexcept;
   void take_back_lent() noexcept;
-  void rearm_starved() noexcept;
+  void revive_waiting() noexcept;
   void sleep(Duration wait) noexcept;
   void run_timers() noexcept;
   [[nodiscard]] Duration until_next_timer(Duration wait) const noexcept;
@@ -104,7 +104,9 @@ class UringTransport final : public dataplane::Transport {
   void report(Output& out) noexcept;
   void report_connection(std::uint32_t slot, Output& out) noexcept;
   void report_released(ConnId id, Connection& connection, Output& out) noexcept;
+  void report_bytes(ConnId id, Connection& connection, std::string_view bytes, Output& out) noexcept;
   void report_held(ConnId id, Connection& connection, Output& out) noexcept;
+  void report_peer_finished(ConnId id, Connection& connection, Output& out) noexcept;
   void report_orphans(Output& out) noexcept;
 
   // submit.cc
@@ -153,6 +155,7 @@ class UringTransport final : public dataplane::Transport {
 
   SlotList to_report_;                     ///< connections with something to tell
   SlotList starved_;                       ///< their receive found no buffer
+  SlotList finishing_;                     ///< PeerFinished has to wait for the next turn
   SlotList draining_;                      ///< in the order of their deadlines
   std::vector<dataplane::Event> orphans_;  ///< Released of Sends to connections that are gone
   std::vector<std::uint16_t> lent_buffers_;

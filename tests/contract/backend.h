@@ -36,9 +36,7 @@ struct BackendMaker {
   std::unique_ptr<Backend> (*make)();
 };
 
-inline void PrintTo(const BackendMaker& maker, std::ostream* out) {
-  *out << maker.name;
-}
+inline void PrintTo(const BackendMaker& maker, std::ostream* out) { *out << maker.name; }
 
 /// Every backend of this build; the suite runs over each.
 const std::vector<BackendMaker>& backends();

@@ -10,6 +10,7 @@ using dataplane::Slice;
 using dataplane::TxKind;
 
 std::size_t Driver::poll(Duration wait, std::size_t room) {
+  ++polls_;
   std::vector<Event> events(room);
   const std::size_t count = transport_.poll(clock_.now(), events, wait);
   EXPECT_LE(count, room);
@@ -52,10 +53,12 @@ void Driver::check(const Event& event) {
       EXPECT_FALSE(connection.is_closing) << "rule 7: Bytes after Close";
       EXPECT_FALSE(connection.peer_has_finished) << "rule 9: Bytes after PeerFinished";
       connection.received += event.bytes;
+      connection.bytes_poll = polls_;
       break;
     case EventKind::PeerFinished:
       EXPECT_TRUE(connection.was_opened);
       EXPECT_FALSE(connection.peer_has_finished) << "rule 9: PeerFinished twice";
+      EXPECT_NE(connection.bytes_poll, polls_) << "rule 9: the end beside Bytes that may be handed back";
       connection.peer_has_finished = true;
       break;
     case EventKind::Released:
@@ -73,14 +76,20 @@ void Driver::check(const Event& event) {
 }
 
 bool Driver::until(const std::function<bool()>& is_done, std::size_t room) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const Patience patience;
   while (!is_done()) {
-    if (std::chrono::steady_clock::now() > limit || testing::Test::HasFatalFailure()) {
+    if (patience.is_over() || testing::Test::HasFatalFailure()) {
       return false;
     }
     poll(milliseconds(20), room);
   }
   return true;
+}
+
+bool Driver::sleep() {
+  const Patience patience;
+  poll(seconds(kPatience.count()));
+  return !patience.is_over();
 }
 
 void Driver::poll_for(std::chrono::milliseconds time) {

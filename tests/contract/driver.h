@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "dataplane/api/transport.h"
+#include "tests/contract/patience.h"
 
 namespace millrace::contract {
 
@@ -37,8 +38,10 @@ class Driver {
 
   /// One poll, its events checked and appended to seen(). `room` is the size of the span.
   std::size_t poll(Duration wait = milliseconds(0), std::size_t room = kRoomMax);
-  /// Polls until `is_done` or for ten seconds; returns whether it was done.
+  /// Polls until `is_done` or out of patience; returns whether it was done.
   bool until(const std::function<bool()>& is_done, std::size_t room = kRoomMax);
+  /// One poll that may sleep as long as patience lasts; false when nothing ended its sleep, as after a lost wake.
+  bool sleep();
   /// Polls for so long, whatever comes.
   void poll_for(std::chrono::milliseconds time);
 
@@ -76,6 +79,7 @@ class Driver {
     bool peer_has_finished = false;
     bool is_paused = false;
     bool is_closing = false;
+    std::uint64_t bytes_poll = 0;
     std::deque<std::uint64_t> unreleased;
     std::string received;
     dataplane::CloseReason reason{};
@@ -93,6 +97,7 @@ class Driver {
   std::map<std::uint64_t, std::string> lent_;
   std::map<std::uint64_t, ConnId> stale_;
   std::uint64_t token_ = 1000;
+  std::uint64_t polls_ = 0;
 };
 
 }  // namespace millrace::contract

@@ -1,14 +1,22 @@
 #include "tests/contract/peer.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "tests/contract/patience.h"
+
 namespace millrace::contract {
 
 Peer Peer::unconnected(const dataplane::Endpoint& to) {
-  return Peer(socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int fd = socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval limit{.tv_sec = 2 * kPatience.count(), .tv_usec = 0};
+  for (const int wait : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    setsockopt(fd, SOL_SOCKET, wait, &limit, sizeof limit);
+  }
+  return Peer(fd);
 }
 
 bool Peer::connect(const dataplane::Endpoint& to) {
@@ -34,7 +42,7 @@ std::size_t Peer::send_some(std::string_view bytes) {
 std::string Peer::receive(std::size_t bytes_max) {
   std::string bytes(bytes_max, '\0');
   const ssize_t got = recv(fd_, bytes.data(), bytes.size(), 0);
-  was_reset_ = was_reset_ || got < 0;
+  was_reset_ = was_reset_ || (got < 0 && errno == ECONNRESET);
   bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
   return bytes;
 }

@@ -1,5 +1,6 @@
 // The other end of a connection: a plain blocking socket, as simple as can be, so that what a test sees is the
-// transport's doing. One thread at a time.
+// transport's doing. It blocks for no longer than patience lasts, twice over: the driver's own waits fail first.
+// One thread at a time.
 #pragma once
 
 #include <cstddef>

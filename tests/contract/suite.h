@@ -9,7 +9,8 @@
 
 #include "tests/contract/backend.h"
 #include "tests/contract/driver.h"
-#include "tests/contract/seed.h"
+#include "tests/contract/random.h"
+#include "tests/support/seed.h"
 
 namespace millrace::contract {
 
@@ -49,7 +50,7 @@ class TransportContract : public testing::TestWithParam<BackendMaker> {
   std::unique_ptr<Backend> backend;
   std::unique_ptr<dataplane::Transport> transport;
   std::unique_ptr<Driver> driver;
-  std::mt19937_64 random{test_seed()};
+  std::mt19937_64 random{tests::test_seed()};
 };
 
 }  // namespace millrace::contract

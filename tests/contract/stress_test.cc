@@ -75,16 +75,17 @@ TEST_P(TransportContract, LargeTransfersBothWaysWithPauses) {
   const std::string sent = random_bytes(random, 10'000'000);
   std::string got;
   std::atomic<bool> is_done = false;
-  std::thread sender([&] {
+  std::jthread sender([&] {
     EXPECT_TRUE(peer.send(sent));
     peer.finish_sending();
   });
-  std::thread reader([&] {
+  std::jthread reader([&] {
     got = peer.receive_to_end();
     is_done = true;
   });
   MoodyEcho echo(*driver, random(), transport->capabilities().sends_per_connection_max);
-  while (!is_done) {
+  const Patience patience;
+  while (!is_done && !patience.is_over()) {
     echo.turn(pick(random, 1, 20));
   }
   sender.join();
@@ -102,7 +103,7 @@ TEST_P(TransportContract, ManyPeersAndFewBuffers) {
   start({.receive_buffers = 8, .receive_buffer_bytes = 512});
   constexpr std::size_t kPeers = 40;
   std::atomic<std::size_t> done = 0;
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   std::vector<Peer> peers(kPeers);
   for (std::size_t i = 0; i < kPeers; ++i) {
     peers[i] = connect_peer();
@@ -122,19 +123,12 @@ TEST_P(TransportContract, ManyPeersAndFewBuffers) {
     });
   }
   MoodyEcho echo(*driver, random(), transport->capabilities().sends_per_connection_max);
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (done < kPeers && std::chrono::steady_clock::now() < limit) {
+  const Patience patience;
+  while (done < kPeers && !patience.is_over()) {
     echo.turn(pick(random, 1, 64));
   }
   EXPECT_EQ(done, kPeers);
-  for (Peer& peer : peers) {
-    if (done < kPeers) {
-      peer.finish_sending();
-    }
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
+  threads.clear();
   EXPECT_GT(transport->counters().receive_buffers_exhausted, 0U);
   for (int i = 0; i < 1000 && transport->counters().connections_open > 0; ++i) {
     echo.turn(64);
