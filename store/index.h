@@ -55,6 +55,7 @@ class Index {
       const std::byte* item = pages_.at(bucket.refs[static_cast<std::uint32_t>(std::countr_zero(mask))]);
       prefetch(item);
       prefetch(item + kCacheLineBytes);
+      prefetch(item + 2 * kCacheLineBytes);
     }
     if (MR_UNLIKELY(bucket.overflow != ItemRef{})) {
       prefetch(pages_.at(bucket.overflow));
