@@ -132,6 +132,9 @@ void UringTransport::stop_accepting() noexcept {
     pause_accepting(AcceptState::Stopped);
   }
   accept_state_ = AcceptState::Stopped;
+  if (ring_->is_enabled()) {
+    ring_->submit_all();  // an entry must not name a number that is another file's by the time the kernel looks
+  }
   for (Listener& listener : listeners_) {
     ::close(listener.fd);  // a pending accept holds the socket until its cancellation
     listener.fd = -1;

@@ -61,10 +61,14 @@ void UringTransport::abort(ConnId id, Connection& connection, CloseReason reason
   if (connection.state != ConnectionState::Draining) {
     connection.reason = reason;
   }
-  // What is unsent is dropped, and the peer told: close() sends a reset. A unix socket ignores it.
+  reset_when_closed(connection);
+  start_dying(id, connection);
+}
+
+/// What is unsent is dropped then, and the peer told by a reset. A unix socket ignores it.
+void UringTransport::reset_when_closed(const Connection& connection) noexcept {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   static_cast<void>(setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
-  start_dying(id, connection);
 }
 
 void UringTransport::start_dying(ConnId id, Connection& connection) noexcept {

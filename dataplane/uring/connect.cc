@@ -35,8 +35,7 @@ Status UringTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noex
   io_uring_sqe_set_data64(sqe,
                           UserData{.kind = OpKind::Connect, .slot = conn.slot, .generation = conn.generation}.bits());
   connections_[conn.slot].connect_is_running = true;
-  // At once, since the address is the caller's: the kernel copies it when it takes the entry.
-  ring_->enter();
+  ring_->submit_all();  // the address is the caller's; the kernel copies it now
   return Status::Ok;
 }
 

@@ -170,14 +170,20 @@ void Ring::enable() noexcept {
 
 io_uring_sqe* Ring::entry() noexcept {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-  // The kernel takes every entry of a full queue, unless it is short of memory for a moment.
-  for (int tries = 0; MR_UNLIKELY(sqe == nullptr) && tries < 100; ++tries) {
-    static_cast<void>(io_uring_submit(&ring_));
+  if (MR_UNLIKELY(sqe == nullptr)) {
+    submit_all();
     sqe = io_uring_get_sqe(&ring_);
   }
   MR_ASSERT(sqe != nullptr);
   ++in_flight_;
   return sqe;
+}
+
+void Ring::submit_all() noexcept {
+  // The kernel takes them all, unless it is short of memory for a moment.
+  for (int tries = 0; io_uring_sq_ready(&ring_) != 0 && tries < 100; ++tries) {
+    static_cast<void>(io_uring_submit(&ring_));
+  }
 }
 
 int Ring::enter() noexcept { return io_uring_submit_and_get_events(&ring_); }

@@ -47,6 +47,8 @@ class Ring {
   /// An entry to fill; the caller sets everything with a prep function, then its user_data. Never null: a full queue is
   /// submitted first.
   io_uring_sqe* entry() noexcept;
+  /// Hands every entry to the kernel at once: what they point at or name need not outlive the call.
+  void submit_all() noexcept;
 
   /// One system call: submits every entry, runs what completed, does not sleep. Negative errno when it failed.
   int enter() noexcept;

@@ -74,13 +74,33 @@ UringTransport::UringTransport(const UringOptions& options, std::unique_ptr<Ring
   }
 }
 
+// The kernel must have let go of the worker's slices and of our buffers before their memory goes.
 UringTransport::~UringTransport() {
   if (ring_->is_enabled()) {
-    end_operations();
+    cancel_operations();
   }
+  close_sockets();
+  if (ring_->is_enabled()) {
+    await_operations();
+  }
+  take_back_lent();
+}
+
+void UringTransport::cancel_operations() noexcept {
+  io_uring_sqe* sqe = ring_->entry();
+  io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+  io_uring_sqe_set_data64(sqe, UserData{.kind = OpKind::Cancel}.bits());
+  ring_->enter();
+}
+
+void UringTransport::close_sockets() noexcept {
   for (std::uint32_t slot = 0; slot < connections_.slots(); ++slot) {
-    if (connections_[slot].fd >= 0) {
-      close(connections_[slot].fd);
+    const Connection& connection = connections_[slot];
+    if (connection.fd >= 0) {
+      if (!connection.sends.empty()) {
+        reset_when_closed(connection);  // else a zero-copy send reads its slices until the peer has taken the bytes
+      }
+      close(connection.fd);
     }
   }
   for (const Listener& listener : listeners_) {
@@ -88,18 +108,13 @@ UringTransport::~UringTransport() {
       close(listener.fd);
     }
   }
-  take_back_lent();
 }
 
-// The kernel must have let go of the worker's slices and of our buffers before their memory goes. Everything here ends
-// at once when cancelled, but a zero-copy send waits for its peer's acknowledgement: for that, not for ever.
-void UringTransport::end_operations() noexcept {
-  io_uring_sqe* sqe = ring_->entry();
-  io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-  io_uring_sqe_set_data64(sqe, UserData{.kind = OpKind::Cancel}.bits());
+/// Not for ever: whatever is wrong, the process is to end.
+void UringTransport::await_operations() noexcept {
   for (int round = 0; round < 100 && ring_->in_flight() > 0; ++round) {
     const int result = ring_->enter_and_sleep(milliseconds(5));
-    if (result == -EEXIST) {
+    if (result < 0 && result != -ETIME && result != -EINTR) {
       return;  // not the owner's thread: the kernel cancels when the ring is closed
     }
     while (const io_uring_cqe* completion = ring_->front()) {

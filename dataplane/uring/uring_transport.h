@@ -28,7 +28,7 @@ namespace millrace::uring {
 struct UringOptions {
   /// Listening sockets (open_listener), in the order of their indices in Opened. The transport's from create() on, also
   /// when that fails.
-  std::vector<int> listeners;
+  std::vector<int> listeners{};
   /// Slots of the table: the worker's own limit and some more, so that it can say why it turns a client away.
   std::uint32_t connections_max = 1024 + 64;
   std::uint32_t receive_buffers = 256;  ///< a power of two
@@ -136,6 +136,7 @@ class UringTransport final : public dataplane::Transport {
   void close_orderly(ConnId id, Connection& connection) noexcept;
   void start_draining(ConnId id, Connection& connection) noexcept;
   void abort(ConnId id, Connection& connection, dataplane::CloseReason reason) noexcept;
+  static void reset_when_closed(const Connection& connection) noexcept;
   void start_dying(ConnId id, Connection& connection) noexcept;
   void report_end(ConnId id, Connection& connection, Output& out) noexcept;
   void forget_held(Connection& connection) noexcept;
@@ -144,7 +145,11 @@ class UringTransport final : public dataplane::Transport {
     return {.slot = slot, .generation = connections_[slot].generation};
   }
   void open_connection(ConnId id, int fd, ConnectionState state) noexcept;
-  void end_operations() noexcept;
+
+  // uring_transport.cc
+  void cancel_operations() noexcept;
+  void close_sockets() noexcept;
+  void await_operations() noexcept;
 
   const UringOptions options_;
   dataplane::TransportCounters counters_;

@@ -17,7 +17,6 @@ struct Wanted {
   std::uint32_t connections_max = 4096;
   std::uint32_t receive_buffers = 256;
   std::uint32_t receive_buffer_bytes = 8192;
-  std::uint32_t zero_copy_bytes_min = 0;
 };
 
 class Backend {

@@ -141,6 +141,12 @@ void Driver::abort(ConnId conn) {
   submit({.kind = TxKind::Abort, .conn = conn});
 }
 
+void Driver::spoil_lent() {
+  for (auto& [token, bytes] : lent_) {
+    std::ranges::fill(bytes, '\0');
+  }
+}
+
 std::size_t Driver::count(EventKind kind, ConnId conn) const {
   return static_cast<std::size_t>(
       std::ranges::count_if(seen_, [&](const Seen& one) { return one.kind == kind && one.conn == conn; }));

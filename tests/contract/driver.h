@@ -52,6 +52,9 @@ class Driver {
   void pause(ConnId conn, std::string_view unconsumed = {});
   void resume(ConnId conn);
 
+  /// Overwrites what is lent: for when nobody may read it any more, Released or not.
+  void spoil_lent();
+
   [[nodiscard]] std::vector<Seen>& seen() { return seen_; }
   [[nodiscard]] std::size_t count(dataplane::EventKind kind, ConnId conn) const;
   [[nodiscard]] std::size_t count(dataplane::EventKind kind) const;

@@ -50,6 +50,55 @@ TEST_P(TransportContract, Rule4ResetIsClosedOnce) {
   finish();
 }
 
+/// A reset may come at any moment of a connection's life; each ends in one Closed, with nothing left over.
+TEST_P(TransportContract, Rule4AResetInAnyState) {
+  if (!backend->has_resets()) {
+    GTEST_SKIP() << "no resets here";
+  }
+  const std::string large = random_bytes(random, 8'000'000);
+  const auto hand_back_all = [&](ConnId conn) {
+    ASSERT_TRUE(driver->until([&] { return driver->received(conn).size() == 6; }));
+    driver->pause(conn, driver->last_events().back().bytes);
+  };
+  struct Moment {
+    const char* name;
+    std::function<void(Peer&, ConnId)> before;
+    std::function<void(ConnId)> after;
+    CloseReason reason;
+  };
+  const std::vector<Moment> moments = {
+      {"paused, with bytes handed back",
+       [&](Peer& peer, ConnId conn) { peer.send("abcdef"), hand_back_all(conn), driver->poll(); },
+       [&](ConnId conn) { driver->resume(conn); }, CloseReason::Reset},
+      {"paused, its receive not yet cancelled",
+       [&](Peer& peer, ConnId conn) { peer.send("abcdef"), hand_back_all(conn); },
+       [&](ConnId conn) { driver->resume(conn); }, CloseReason::Reset},
+      {"half-closed by the peer",
+       [&](Peer& peer, ConnId conn) {
+         peer.finish_sending();
+         ASSERT_TRUE(driver->until([&] { return driver->count(EventKind::PeerFinished, conn) == 1; }));
+       },
+       [&](ConnId conn) { driver->send(conn, "an answer to nobody"); }, CloseReason::Reset},
+      {"flushing", [&](Peer&, ConnId conn) { driver->send(conn, large), driver->close(conn), driver->poll(); },
+       [](ConnId) {}, CloseReason::Reset},
+      {"draining", [&](Peer&, ConnId conn) { driver->close(conn), driver->poll(); }, [](ConnId) {},
+       CloseReason::Requested},
+      {"aborted", [&](Peer&, ConnId conn) { driver->send(conn, large), driver->poll(), driver->abort(conn); },
+       [](ConnId) {}, CloseReason::Requested}};
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    SCOPED_TRACE(moments[i].name);
+    Peer peer = connect_peer();
+    const ConnId conn = driver->opened(i);
+    moments[i].before(peer, conn);
+    peer.reset();
+    driver->poll_for(milliseconds(5));
+    moments[i].after(conn);
+    ASSERT_TRUE(driver->until([&] { return driver->is_closed(conn); }));
+    EXPECT_EQ(driver->close_reason(conn), moments[i].reason);
+    driver->expect_no_leaks();
+  }
+}
+
 TEST_P(TransportContract, Rule5StaleIdsAreHarmless) {
   Peer first = connect_peer();
   const ConnId gone = driver->opened();

@@ -1,4 +1,5 @@
-// UringTransport on loopback TCP over IPv4 and IPv6, on a unix socket, and with zero-copy sends.
+// UringTransport on loopback TCP over IPv4 and IPv6, on a unix socket, with zero-copy sends, and with queues so short
+// that they are full all the time.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -13,8 +14,8 @@ using dataplane::Endpoint;
 
 class UringBackend final : public Backend {
  public:
-  UringBackend(Result<Endpoint> listens_at, std::uint32_t zero_copy_bytes_min = 0)
-      : listens_at_(std::move(listens_at)), zero_copy_bytes_min_(zero_copy_bytes_min) {}
+  explicit UringBackend(Result<Endpoint> listens_at, uring::UringOptions options = {})
+      : listens_at_(std::move(listens_at)), options_(std::move(options)) {}
 
   ~UringBackend() override {
     if (listens_at_ && listens_at_->is_unix()) {
@@ -33,13 +34,11 @@ class UringBackend final : public Backend {
       return nullptr;
     }
     bound_ = *uring::bound_endpoint(*listener);
-    const auto zero_copy_bytes_min = zero_copy_bytes_min_ != 0 ? zero_copy_bytes_min_ : wanted.zero_copy_bytes_min;
-    auto transport = uring::UringTransport::create({.listeners = {*listener},
-                                                    .connections_max = wanted.connections_max,
-                                                    .receive_buffers = wanted.receive_buffers,
-                                                    .receive_buffer_bytes = wanted.receive_buffer_bytes,
-                                                    .zero_copy_bytes_min = zero_copy_bytes_min,
-                                                    .zero_copy_to_loopback = zero_copy_bytes_min != 0});
+    options_.listeners = {*listener};
+    options_.connections_max = wanted.connections_max;
+    options_.receive_buffers = wanted.receive_buffers;
+    options_.receive_buffer_bytes = wanted.receive_buffer_bytes;
+    auto transport = uring::UringTransport::create(options_);
     if (!transport) {
       fmt::print("{}\n", transport.error().what);
       return nullptr;
@@ -52,7 +51,7 @@ class UringBackend final : public Backend {
 
  private:
   Result<Endpoint> listens_at_;
-  std::uint32_t zero_copy_bytes_min_;
+  uring::UringOptions options_;
   Endpoint bound_{};
 };
 
@@ -72,13 +71,20 @@ std::string unix_path() {
 }  // namespace
 
 const std::vector<BackendMaker>& backends() {
+  using Made = std::unique_ptr<Backend>;
   static const std::vector<BackendMaker> all = {
-      {"UringTcp4", [] -> std::unique_ptr<Backend> { return std::make_unique<UringBackend>(literal("127.0.0.1")); }},
-      {"UringTcp6", [] -> std::unique_ptr<Backend> { return std::make_unique<UringBackend>(literal("::1")); }},
-      {"UringUnix",
-       [] -> std::unique_ptr<Backend> { return std::make_unique<UringBackend>(Endpoint::unix_path(unix_path())); }},
+      {"UringTcp4", [] -> Made { return std::make_unique<UringBackend>(literal("127.0.0.1")); }},
+      {"UringTcp6", [] -> Made { return std::make_unique<UringBackend>(literal("::1")); }},
+      {"UringUnix", [] -> Made { return std::make_unique<UringBackend>(Endpoint::unix_path(unix_path())); }},
       {"UringZeroCopy",
-       [] -> std::unique_ptr<Backend> { return std::make_unique<UringBackend>(literal("127.0.0.1"), 1); }}};
+       [] -> Made {
+         return std::make_unique<UringBackend>(
+             literal("127.0.0.1"), uring::UringOptions{.zero_copy_bytes_min = 1, .zero_copy_to_loopback = true});
+       }},
+      {"UringShortQueues", [] -> Made {
+         return std::make_unique<UringBackend>(literal("127.0.0.1"),
+                                               uring::UringOptions{.submission_entries = 2, .completion_entries = 4});
+       }}};
   return all;
 }
 
