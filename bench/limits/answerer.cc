@@ -1,21 +1,24 @@
-// answerer [PORT [VALUE_BYTES]]: answers every line it is sent with the same value, without reading what the line says.
-// What a cache server on this transport would reach if parsing, hashing and memory cost nothing: the ceiling to read a
-// server's figures against, and the proof that the generator can drive that much. Loopback only. Prints its port; ends
-// with SIGINT or SIGTERM. For single-key gets; a set's data block would count as a line of its own.
+// answerer [--bare] [PORT [VALUE_BYTES]]: answers every line it is sent with the same value, without reading what the
+// line says. What a cache server on this transport would reach if parsing, hashing and memory cost nothing: the ceiling
+// to read a server's figures against, and the proof that the generator can drive that much. With --bare it stands on
+// io_uring alone (bare_server.h): what the transport costs is the difference. Loopback only. Prints its port; ends with
+// SIGINT or SIGTERM. For single-key gets; a set's data block would count as a line of its own.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "bench/limits/arguments.h"
+#include "bench/limits/bare_server.h"
 #include "dataplane/uring/listener.h"
 #include "dataplane/uring/uring_transport.h"
 
@@ -30,15 +33,24 @@ constexpr std::uint32_t kRepliesPerSendMax = 256;
 
 std::atomic<bool> g_stop = false;  // a signal handler reaches nothing else
 
+std::string reply_to_a_get(std::uint32_t value_bytes) {
+  return fmt::format("VALUE key 0 {}\r\n{}\r\nEND\r\n", value_bytes, std::string(value_bytes, 'v'));
+}
+
+std::string repeated(const std::string& text, std::uint32_t times) {
+  std::string all;
+  for (std::uint32_t i = 0; i < times; ++i) {
+    all += text;
+  }
+  return all;
+}
+
 class Answerer {
  public:
-  Answerer(dataplane::Transport& transport, std::uint32_t value_bytes) : transport_(transport) {
-    const std::string reply =
-        fmt::format("VALUE key 0 {}\r\n{}\r\nEND\r\n", value_bytes, std::string(value_bytes, 'v'));
-    reply_bytes_ = static_cast<std::uint32_t>(reply.size());
-    for (std::uint32_t i = 0; i < kRepliesPerSendMax; ++i) {
-      replies_ += reply;
-    }
+  Answerer(dataplane::Transport& transport, const std::string& reply)
+      : transport_(transport),
+        replies_(repeated(reply, kRepliesPerSendMax)),
+        reply_bytes_(static_cast<std::uint32_t>(reply.size())) {
     peers_.resize(kConnectionsMax);
     ops_.reserve(kConnectionsMax);
     slices_.reserve(kConnectionsMax);
@@ -112,7 +124,7 @@ class Answerer {
 
   dataplane::Transport& transport_;
   std::string replies_;
-  std::uint32_t reply_bytes_ = 0;
+  std::uint32_t reply_bytes_;
   std::vector<Peer> peers_;
   std::vector<std::uint32_t> touched_;
   std::vector<dataplane::TxOp> ops_;
@@ -120,7 +132,7 @@ class Answerer {
   std::array<dataplane::Event, 256> events_{};
 };
 
-Result<void> serve(std::uint16_t port, std::uint32_t value_bytes) {
+Result<void> serve(std::uint16_t port, std::uint32_t value_bytes, bool is_bare) {
   auto endpoints = dataplane::Endpoint::resolve("127.0.0.1", port);
   if (!endpoints) {
     return std::unexpected(endpoints.error());
@@ -133,6 +145,15 @@ Result<void> serve(std::uint16_t port, std::uint32_t value_bytes) {
   if (!bound) {
     return std::unexpected(bound.error());
   }
+  fmt::print("{}\n", bound->port());
+  std::fflush(stdout);
+  const std::string reply = reply_to_a_get(value_bytes);
+  if (is_bare) {
+    const int error =
+        BareServer(*listener, repeated(reply, kRepliesPerSendMax), static_cast<std::uint32_t>(reply.size()))
+            .run(g_stop);
+    return error == 0 ? Result<void>{} : fail(fmt::format("io_uring: {}", std::strerror(error)));
+  }
   uring::UringOptions options;
   options.listeners = {*listener};
   options.connections_max = kConnectionsMax;
@@ -140,21 +161,12 @@ Result<void> serve(std::uint16_t port, std::uint32_t value_bytes) {
   if (!transport) {
     return std::unexpected(transport.error());
   }
-  fmt::print("{}\n", bound->port());
-  std::fflush(stdout);
   SystemClock clock;
-  Answerer answerer(**transport, value_bytes);
+  Answerer answerer(**transport, reply);
   while (!g_stop) {
     answerer.turn(clock.now());
   }
   return {};
-}
-
-template <typename T>
-bool parse_number(const char* text, T& number) {
-  const char* const end = text + std::strlen(text);
-  const auto parsed = std::from_chars(text, end, number);
-  return parsed.ec == std::errc{} && parsed.ptr == end;
 }
 
 }  // namespace
@@ -162,18 +174,23 @@ bool parse_number(const char* text, T& number) {
 
 int main(int argc, char** argv) {
   using namespace millrace;
+  const bool is_bare = argc > 1 && std::string_view(argv[1]) == "--bare";
+  if (is_bare) {
+    --argc;
+    ++argv;
+  }
   std::uint16_t port = 0;
   std::uint32_t value_bytes = 64;
   if (argc > 3 || (argc > 1 && !parse_number(argv[1], port)) || (argc > 2 && !parse_number(argv[2], value_bytes)) ||
       value_bytes > 65536) {
-    fmt::print(stderr, "usage: answerer [PORT [VALUE_BYTES up to 65536]]\n");
+    fmt::print(stderr, "usage: answerer [--bare] [PORT [VALUE_BYTES up to 65536]]\n");
     return 2;
   }
   struct sigaction action{};
   action.sa_handler = [](int) { g_stop = true; };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  if (const auto served = serve(port, value_bytes); !served) {
+  if (const auto served = serve(port, value_bytes, is_bare); !served) {
     fmt::print(stderr, "answerer: {}\n", served.error().what);
     return 1;
   }

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -17,6 +16,7 @@
 
 #include "base/affinity.h"
 #include "base/attributes.h"
+#include "bench/limits/arguments.h"
 
 namespace millrace {
 namespace {
@@ -87,19 +87,13 @@ int run(std::uint32_t here, std::uint32_t there) {
   return 0;
 }
 
-bool parse_core(const char* text, std::uint32_t& core) {
-  const char* const end = text + std::strlen(text);
-  const auto parsed = std::from_chars(text, end, core);
-  return parsed.ec == std::errc{} && parsed.ptr == end;
-}
-
 }  // namespace
 }  // namespace millrace
 
 int main(int argc, char** argv) {
   std::uint32_t here = 0;
   std::uint32_t there = 0;
-  if (argc != 3 || !millrace::parse_core(argv[1], here) || !millrace::parse_core(argv[2], there) || here == there) {
+  if (argc != 3 || !millrace::parse_number(argv[1], here) || !millrace::parse_number(argv[2], there) || here == there) {
     fmt::print(stderr, "usage: c2c CORE CORE (two different cores of this machine)\n");
     return 2;
   }
