@@ -169,7 +169,8 @@ void Index::erase(KeyHash hash, IndexSlot slot) noexcept {
   slot.bucket->refs[slot.lane] = last->refs[from];
   last->tags[from] = kEmptyTag;
   last->refs[from] = ItemRef{};
-  if ((used &= ~(1U << from)) == 0 && before != nullptr) {
+  used &= ~(1U << from);
+  if (used == 0 && before != nullptr) {
     slabs_.free(before->overflow);
     before->overflow = ItemRef{};
   }

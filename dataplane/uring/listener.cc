@@ -83,6 +83,9 @@ Result<void> remove_stale_socket(const Endpoint& endpoint) {
                     path));
   }
   const OwnedSocket probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (probe.get() < 0) {
+    return fail(fmt::format("cannot ask whether somebody listens on {}: {}", path, std::strerror(errno)));
+  }
   const int answered = connect(probe.get(), address_of(endpoint), endpoint.address_bytes);
   // EAGAIN: somebody listens, with a full backlog.
   if (answered == 0 || errno == EAGAIN) {

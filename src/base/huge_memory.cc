@@ -16,6 +16,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/bytes_text.h"
 
 // Since Linux 5.14; Debian 12's headers have it, older ones may not.
@@ -39,6 +40,12 @@ std::size_t page_bytes() {
 }
 
 std::size_t up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+/// Addresses without memory, where a mapping was. Cannot fail for a range that is ours.
+void reserve_again(std::byte* start, std::size_t bytes) {
+  void* mapped = mmap(start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  MR_ASSERT(mapped == start);
+}
 
 std::string reason() { return std::strerror(errno); }
 
@@ -180,7 +187,7 @@ Result<void> HugeMemory::take_explicit(const HugeMemoryRequest& request) {
   if (mapped == MAP_FAILED) {
     const std::string why = reason();
     // MAP_FIXED may have taken the old mapping away before it failed.
-    mmap(start_, region, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    reserve_again(start_, region);
     return fail(
         fmt::format("the kernel gives no {} in explicit huge pages: {}; set more aside (vm.nr_hugepages), or "
                     "leave out -L",
@@ -193,7 +200,7 @@ Result<void> HugeMemory::take_explicit(const HugeMemoryRequest& request) {
     return {};
   }
   const std::string why = reason();
-  mmap(start_, region, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  reserve_again(start_, region);
   mapped_bytes_ = 0;
   is_explicit_ = false;
   is_bound_ = false;

@@ -100,6 +100,7 @@ void note_nodes_without_memory(const Topology& topology, std::vector<std::string
 
 std::size_t physical_cores(const std::vector<Seat>& seats) {
   std::vector<std::uint32_t> ids;
+  ids.reserve(seats.size());
   for (const Seat& seat : seats) {
     ids.push_back(seat.core->id);
   }
