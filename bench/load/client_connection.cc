@@ -30,13 +30,13 @@ ClientConnection::ClientConnection(const Workload& workload, const ConnectionSet
     : writer_(workload),
       workload_(&workload),
       settings_(settings),
-      get_bytes_(writer_.get_bytes(settings.keys_per_get)),
       pending_(settings.depth),
-      pending_keys_(settings.keys_per_get > 1 ? std::size_t{settings.depth} * settings.keys_per_get : 0),
+      pending_keys_(std::size_t{settings.depth} * settings.keys_per_get),
       missed_(settings.reads_through ? settings.depth : 0) {
   MR_ASSERT(settings.depth > 0);
   MR_ASSERT(settings.keys_per_get > 0);
-  const std::size_t largest = std::max(get_bytes_, writer_.set_bytes_max(workload.value_text.largest()));
+  const std::size_t largest =
+      std::max(writer_.get_bytes(settings.keys_per_get), writer_.set_bytes_max(workload.value_text.largest()));
   const std::size_t all = largest * settings.depth;
   const std::size_t bytes = std::max(largest, std::clamp(all, kBufferBytesMin, kBufferBytesMax));
   writing_.resize(bytes);
@@ -50,9 +50,7 @@ ClientConnection::Pending& ClientConnection::push(Instant now) noexcept {
   if (pending_count_++ == 0) {
     last_progress_ = now;  // nothing was owed before, so the server's time starts now
   }
-  Pending& pending = pending_[at];
-  pending.sent = now;
-  return pending;
+  return pending_[at];
 }
 
 std::span<std::uint64_t> ClientConnection::keys_of(const Pending& pending) noexcept {
@@ -60,33 +58,20 @@ std::span<std::uint64_t> ClientConnection::keys_of(const Pending& pending) noexc
   return {pending_keys_.data() + at * settings_.keys_per_get, pending.keys_asked};
 }
 
-void ClientConnection::get(Instant now, std::span<const std::uint64_t> keys) noexcept {
-  MR_ASSERT(!keys.empty() && keys.size() <= settings_.keys_per_get);
+void ClientConnection::ask(Instant now, Instant intended, const Request& request) noexcept {
   char* const begin = writing_.data() + writing_used_;
-  writing_used_ += static_cast<std::size_t>(writer_.get(keys, begin) - begin);
+  writing_used_ += static_cast<std::size_t>(writer_.write(request, begin) - begin);
   MR_ASSERT(writing_used_ <= writing_.size());
+  MR_ASSERT(request.keys.size() <= settings_.keys_per_get);
   Pending& pending = push(now);
-  pending.missed = {.key = keys[0]};
-  pending.keys_asked = static_cast<std::uint32_t>(keys.size());
-  if (!pending_keys_.empty()) {
-    std::ranges::copy(keys, keys_of(pending).begin());
+  pending.intended = intended;
+  pending.missed = {.key = request.key, .value_bytes = request.value_bytes, .ttl_s = request.ttl_s};
+  pending.operation = request.operation;
+  pending.keys_asked = is_read(request.operation) ? 1 : 0;
+  if (request.operation == Operation::MultiGet) {
+    pending.keys_asked = static_cast<std::uint16_t>(request.keys.size());
+    std::ranges::copy(request.keys, keys_of(pending).begin());
   }
-}
-
-void ClientConnection::get_read_through(Instant now, const Missed& on_miss) noexcept {
-  MR_ASSERT(settings_.reads_through);
-  get(now, {&on_miss.key, 1});
-  const std::uint32_t last = pending_head_ + pending_count_ - 1;
-  pending_[last >= settings_.depth ? last - settings_.depth : last].missed = on_miss;
-}
-
-void ClientConnection::set(Instant now, std::uint64_t key, std::uint32_t value_bytes, std::uint32_t ttl_s) noexcept {
-  char* const begin = writing_.data() + writing_used_;
-  writing_used_ += static_cast<std::size_t>(writer_.set(key, value_bytes, ttl_s, begin) - begin);
-  MR_ASSERT(writing_used_ <= writing_.size());
-  Pending& pending = push(now);
-  pending.missed = {.key = key, .value_bytes = value_bytes, .ttl_s = ttl_s};
-  pending.keys_asked = 0;
 }
 
 void ClientConnection::set_missed(Instant now) noexcept {
@@ -94,7 +79,8 @@ void ClientConnection::set_missed(Instant now) noexcept {
   const Missed missed = missed_[missed_head_];
   missed_head_ = missed_head_ + 1 == settings_.depth ? 0 : missed_head_ + 1;
   --missed_count_;
-  set(now, missed.key, missed.value_bytes, missed.ttl_s);
+  ask(now, now,
+      {.operation = Operation::Set, .key = missed.key, .value_bytes = missed.value_bytes, .ttl_s = missed.ttl_s});
 }
 
 bool ClientConnection::is_busy_with(std::uint64_t key) const noexcept {
@@ -158,7 +144,7 @@ bool ClientConnection::is_value_expected(const ValueHeader& value) {
   const Pending& pending = front();
   value_key_ = pending.missed.key;
   const auto number = workload_->key_text.number(value.key);
-  if (pending.keys_asked > 1) {
+  if (pending.operation == Operation::MultiGet) {
     // Hits come in the order asked; what lies between was missed.
     const auto keys = keys_of(pending);
     while (front_cursor_ < keys.size() && number != keys[front_cursor_]) {
@@ -194,6 +180,7 @@ bool ClientConnection::on_line(ReplyLine kind, std::string_view text) {
   const Pending& pending = front();
   const bool is_get = pending.keys_asked > 0;
   Tally& tally = stats_->tally;
+  OperationTally& counts = tally.of(pending.operation);
   switch (kind) {
     case ReplyLine::End:
       if (!is_get) {
@@ -201,6 +188,7 @@ bool ClientConnection::on_line(ReplyLine kind, std::string_view text) {
       }
       tally.keys_asked += pending.keys_asked;
       tally.hits += front_hits_;
+      ++(front_hits_ > 0 ? counts.done : counts.missed);
       if (settings_.reads_through && front_hits_ == 0) {
         const std::uint32_t at = missed_head_ + missed_count_;
         ++missed_count_;
@@ -212,8 +200,7 @@ bool ClientConnection::on_line(ReplyLine kind, std::string_view text) {
       if (is_get) {
         return false;
       }
-      ++tally.sets;
-      ++(kind == ReplyLine::Stored ? tally.stored : tally.not_stored);
+      ++(kind == ReplyLine::Stored ? counts.done : counts.refused);
       break;
     case ReplyLine::Error:
       ++stats_->failures.error_replies;
@@ -226,8 +213,10 @@ bool ClientConnection::on_line(ReplyLine kind, std::string_view text) {
 
 void ClientConnection::answered() noexcept {
   last_progress_ = now_;
+  const Operation operation = front().operation;
   ++stats_->tally.requests;
-  stats_->latency_ns.record((now_ - front().sent).ns);
+  ++stats_->tally.of(operation).requests;
+  stats_->latency_ns.record(operation, (now_ - front().intended).ns);
   pending_head_ = pending_head_ + 1 == settings_.depth ? 0 : pending_head_ + 1;
   --pending_count_;
   front_hits_ = 0;

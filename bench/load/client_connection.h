@@ -36,25 +36,18 @@ class ClientConnection {
  public:
   ClientConnection(const Workload& workload, const ConnectionSettings& settings);
 
-  /// A set that a miss asks for.
-  struct Missed {
-    std::uint64_t key = 0;
-    std::uint32_t value_bytes = 0;
-    std::uint32_t ttl_s = 0;
-  };
-
   // Writing. The caller has seen can_write().
-  [[nodiscard]] bool can_get() const noexcept { return can_write(get_bytes_); }
-  [[nodiscard]] bool can_set(std::uint32_t value_bytes) const noexcept {
-    return can_write(writer_.set_bytes_max(value_bytes));
+  /// Is there room for a request of up to `bytes` (RequestWriter::bytes_max)?
+  [[nodiscard]] bool can_ask(std::size_t bytes) const noexcept {
+    return pending_count_ + missed_count_ < settings_.depth && fits(bytes);
   }
+  [[nodiscard]] bool can_ask(const Request& request) const noexcept { return can_ask(writer_.bytes_max(request)); }
   /// A missed set takes the place in the pipeline that its get had, so it only has to fit the buffer.
   [[nodiscard]] bool can_set_missed() const noexcept {
     return missed_count_ > 0 && fits(writer_.set_bytes_max(missed_[missed_head_].value_bytes));
   }
-  void get(Instant now, std::span<const std::uint64_t> keys) noexcept;
-  void get_read_through(Instant now, const Missed& on_miss) noexcept;
-  void set(Instant now, std::uint64_t key, std::uint32_t value_bytes, std::uint32_t ttl_s) noexcept;
+  /// Latency counts from `intended`, which may lie before `now`.
+  void ask(Instant now, Instant intended, const Request& request) noexcept;
   void set_missed(Instant now) noexcept;
 
   // Reading. False: the stream cannot be trusted any more; `stats` has it.
@@ -89,16 +82,20 @@ class ClientConnection {
   bool is_touched = false;
 
  private:
+  /// A set that a miss asks for.
+  struct Missed {
+    std::uint64_t key = 0;
+    std::uint32_t value_bytes = 0;
+    std::uint32_t ttl_s = 0;
+  };
   struct Pending {
-    Instant sent{};
-    Missed missed{};               ///< get: key and, in a replay, the set that a miss asks for; set: its key
-    std::uint32_t keys_asked = 0;  ///< 0: a set
+    Instant intended{};
+    Missed missed{};  ///< its key; a read: also the set that a miss asks for
+    Operation operation = Operation::Get;
+    std::uint16_t keys_asked = 0;  ///< by a read
   };
 
   [[nodiscard]] bool fits(std::size_t bytes) const noexcept { return writing_used_ + bytes <= writing_.size(); }
-  [[nodiscard]] bool can_write(std::size_t bytes) const noexcept {
-    return pending_count_ + missed_count_ < settings_.depth && fits(bytes);
-  }
   Pending& push(Instant now) noexcept;
   Pending& front() noexcept { return pending_[pending_head_]; }
   [[nodiscard]] std::span<std::uint64_t> keys_of(const Pending& pending) noexcept;
@@ -109,14 +106,13 @@ class ClientConnection {
   RequestWriter writer_;
   const Workload* workload_;
   ConnectionSettings settings_;
-  std::size_t get_bytes_;
   std::vector<char> writing_;
   std::vector<char> lent_;
   std::size_t writing_used_ = 0;
   bool is_lent_ = false;
 
   std::vector<Pending> pending_;             ///< ring of `depth`
-  std::vector<std::uint64_t> pending_keys_;  ///< keys_per_get for each place of the ring, when more than one
+  std::vector<std::uint64_t> pending_keys_;  ///< keys_per_get for each place of the ring
   std::uint32_t pending_head_ = 0;
   std::uint32_t pending_count_ = 0;
   std::vector<Missed> missed_;  ///< ring of `depth`, in a replay

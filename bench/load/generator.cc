@@ -17,6 +17,26 @@ namespace {
 
 Duration from_seconds(double s) { return {static_cast<std::int64_t>(s * 1e9)}; }
 
+OperationWeights weights_of(Mode mode, const Options& options) {
+  switch (mode) {
+    case Mode::Fill:
+    case Mode::Set:
+      return only(Operation::Set);
+    case Mode::MultiGet:
+      return only(Operation::MultiGet);
+    case Mode::Mix: {
+      OperationWeights weights{};
+      weights[static_cast<std::size_t>(Operation::Get)] = options.get_share;
+      weights[static_cast<std::size_t>(Operation::Set)] = 1 - options.get_share;
+      return weights;
+    }
+    case Mode::Get:
+    case Mode::Replay:
+      break;
+  }
+  return only(Operation::Get);
+}
+
 /// Share `index` of `total` divided among `count`: the first ones get one more. Returns [first, first + size).
 std::pair<std::uint64_t, std::uint64_t> share(std::uint64_t total, std::uint32_t index, std::uint32_t count) {
   const std::uint64_t each = total / count;
@@ -51,7 +71,8 @@ class Generator::PhaseGate {
 void PhaseReport::add(const PhaseResult& thread, std::uint32_t threads) {
   window = std::max(window, thread.window);
   tally.merge(thread.tally);
-  latency_ns.merge(thread.latency_ns);
+  latency_ns.merge(thread.latency_ns.all());
+  latency_ns_of.merge(thread.latency_ns);
   if (thread.window.ns > 0) {
     const auto whole = static_cast<double>(thread.window.ns);
     const double ran = static_cast<double>(thread.usage.ran_ns) / whole;
@@ -68,7 +89,9 @@ double PhaseReport::requests_per_s() const noexcept {
 }
 
 double PhaseReport::keys_per_s() const noexcept {
-  return window.ns <= 0 ? 0 : static_cast<double>(tally.keys_asked + tally.sets) * 1e9 / static_cast<double>(window.ns);
+  return window.ns <= 0
+             ? 0
+             : static_cast<double>(tally.keys_asked + tally.stores().requests) * 1e9 / static_cast<double>(window.ns);
 }
 
 Generator::Generator(const Options& options, const Workload& workload, const dataplane::Endpoint& server,
@@ -165,18 +188,21 @@ PhaseResult Generator::run_step(const Step& step, std::uint32_t index, std::uint
         .run(stop);
   }
   const std::uint64_t seed = mix64(options_.seed + (std::uint64_t{thread} << 32) + (std::uint64_t{index} << 48));
-  SteadyPlan plan{.mode = step.mode,
-                  .get_share = options_.get_share,
-                  .keys_per_get = options_.keys_per_get,
-                  .ttl_s = options_.ttl_s,
-                  .seed = seed};
+  const MixPlan mix{.weights = weights_of(step.mode, options_),
+                    .keys_per_get = step.mode == Mode::MultiGet ? options_.keys_per_get : 1,
+                    .ttl_s = options_.ttl_s,
+                    .seed = seed};
+  const auto run_steady = [&](const KeySequence& keys, const SteadyPlan& plan) {
+    return SteadyPhase(clients, OperationMix(workload_, keys, mix), plan).run(stop);
+  };
+  SteadyPlan plan;
   if (step.mode == Mode::Fill) {
     const auto [first, count] = share(options_.keys, thread, options_.threads);
     if (count == 0) {
       return PhaseResult{.is_complete = true};  // fewer keys than threads
     }
     plan.requests = count;
-    return SteadyPhase(clients, workload_, KeySequence(KeyOrder::Sequential, 0, first, count, seed), plan).run(stop);
+    return run_steady(KeySequence(KeyOrder::Sequential, 0, first, count, seed), plan);
   }
   plan.warmup = from_seconds(options_.warmup_s);
   if (options_.seconds) {
@@ -185,9 +211,7 @@ PhaseResult Generator::run_step(const Step& step, std::uint32_t index, std::uint
   if (options_.requests) {
     plan.requests = share(*options_.requests, thread, options_.threads).second;
   }
-  return SteadyPhase(clients, workload_, KeySequence(options_.order, options_.zipf_exponent, 0, options_.keys, seed),
-                     plan)
-      .run(stop);
+  return run_steady(KeySequence(options_.order, options_.zipf_exponent, 0, options_.keys, seed), plan);
 }
 
 }  // namespace millrace::load

@@ -25,8 +25,9 @@ struct PhaseReport {
   std::uint32_t round = 1;
   Duration window{};  ///< the longest of the threads'
   Tally tally;
-  Histogram latency_ns;
-  double core_share_max = 0;  ///< of the window that the busiest thread ran on a core
+  Histogram latency_ns;              ///< of all operations
+  OperationLatencies latency_ns_of;  ///< of each
+  double core_share_max = 0;         ///< of the window that the busiest thread ran on a core
   double core_share_mean = 0;
   double waited_share_max = 0;  ///< of the window that a thread was ready to run and had no core
   std::uint64_t records_replayed = 0;

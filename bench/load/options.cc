@@ -102,6 +102,37 @@ Result<void> parse_server(const std::string& text, std::string& host, std::uint1
   return {};
 }
 
+std::vector<std::pair<std::string, std::string>> describe_workload(const Options& options) {
+  const bool is_one_size = options.value_bytes_min == options.value_bytes_max;
+  std::string modes;
+  for (const Mode mode : options.modes) {
+    modes += modes.empty() ? "" : ",";
+    modes += mode_name(mode);
+  }
+  std::vector<std::pair<std::string, std::string>> words{
+      {"mode", modes},
+      {"keys", fmt::format("{}", options.keys)},
+      {"key_bytes", fmt::format("{}", options.key_bytes)},
+      {"value_bytes", is_one_size ? fmt::format("{}", options.value_bytes_min)
+                                  : fmt::format("{}-{}", options.value_bytes_min, options.value_bytes_max)},
+      {"order", options.order == KeyOrder::Zipf         ? fmt::format("zipf {}", options.zipf_exponent)
+                : options.order == KeyOrder::Sequential ? std::string("sequential")
+                                                        : std::string("uniform")},
+      {"ttl_s", fmt::format("{}", options.ttl_s)},
+      {"verify", options.verifies ? "yes" : "no"},
+      {"seed", fmt::format("{}", options.seed)}};
+  if (std::ranges::count(options.modes, Mode::Mix) > 0) {
+    words.emplace_back("get_share", fmt::format("{}", options.get_share));
+  }
+  if (std::ranges::count(options.modes, Mode::MultiGet) > 0) {
+    words.emplace_back("keys_per_get", fmt::format("{}", options.keys_per_get));
+  }
+  if (options.is_replay()) {
+    words.emplace_back("trace", options.trace_path);
+  }
+  return words;
+}
+
 Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   Options options;
   std::string server;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -56,6 +57,9 @@ struct ParsedOptions {
 };
 
 Result<ParsedOptions> parse_options(int argc, const char* const* argv);
+
+/// What is asked for, in words that a result can print: name and value of each setting that has a part in it.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> describe_workload(const Options& options);
 
 /// `host:port`, `[v6]:port` or `host` into host and port.
 Result<void> parse_server(const std::string& text, std::string& host, std::uint16_t& port);

@@ -5,7 +5,6 @@
 
 #include "base/time.h"
 #include "bench/load/core_usage.h"
-#include "bench/load/histogram.h"
 #include "bench/load/tally.h"
 
 namespace millrace::load {
@@ -41,7 +40,7 @@ enum class Mode : std::uint8_t {
 struct PhaseResult {
   Duration window{};
   Tally tally{};
-  Histogram latency_ns{};
+  OperationLatencies latency_ns{};
   CoreUsage usage{};
   std::uint64_t records_replayed = 0;
   bool is_complete = false;  ///< ran to its time or count; false: interrupted, or no connection was left

@@ -66,21 +66,17 @@ void ReplayPhase::write_records() {
       continue;
     }
     ClientConnection& connection = connection_of(record);
-    const std::uint32_t ttl_s = record.ttl_s != 0 ? record.ttl_s : plan_.ttl_s;
     if (connection.is_busy_with(record.key)) {
       return;
     }
-    if (record.is_set) {
-      if (!connection.can_set(record.value_bytes)) {
-        return;
-      }
-      connection.set(now, record.key, record.value_bytes, ttl_s);
-    } else {
-      if (!connection.can_get()) {
-        return;
-      }
-      connection.get_read_through(now, {.key = record.key, .value_bytes = record.value_bytes, .ttl_s = ttl_s});
+    const Request request{.operation = record.is_set ? Operation::Set : Operation::Get,
+                          .key = record.key,
+                          .value_bytes = record.value_bytes,
+                          .ttl_s = record.ttl_s != 0 ? record.ttl_s : plan_.ttl_s};
+    if (!connection.can_ask(request)) {
+      return;
     }
+    connection.ask(now, now, request);
     clients_->touch(connection);
     ++written_;
   }

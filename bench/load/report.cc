@@ -62,7 +62,7 @@ void append_replay(std::string& out, const WholeReport& report) {
                  "replay: {} records, {} gets, {} hits, hit ratio {:.4f}, {} sets ({} not stored), {} protocol errors, "
                  "{} error replies\n",
                  phase.records_replayed, phase.tally.keys_asked, phase.tally.hits, phase.tally.hit_ratio(),
-                 phase.tally.sets, phase.tally.not_stored, report.run.failures.protocol,
+                 phase.tally.stores().requests, phase.tally.stores().refused, report.run.failures.protocol,
                  report.run.failures.error_replies);
   if (report.model) {
     fmt::format_to(std::back_inserter(out),
@@ -99,10 +99,10 @@ void append_json_phase(std::string& out, const PhaseReport& phase) {
       R"("generator_waited_share":{:.4f},"generator_was_bottleneck":{},"records_replayed":{}}})",
       mode_name(phase.mode), phase.round, seconds_of(phase.window), phase.is_complete, phase.tally.requests,
       phase.requests_per_s(), phase.keys_per_s(), phase.tally.keys_asked, phase.tally.hits, phase.tally.misses(),
-      phase.tally.hit_ratio(), phase.tally.sets, phase.tally.stored, phase.tally.not_stored, phase.tally.value_bytes,
-      phase.latency_ns.mean() * 1e-3, quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999),
-      microseconds_of(phase.latency_ns.max()), phase.core_share_max, phase.core_share_mean, phase.waited_share_max,
-      phase.is_bound_by_generator(), phase.records_replayed);
+      phase.tally.hit_ratio(), phase.tally.stores().requests, phase.tally.stores().done, phase.tally.stores().refused,
+      phase.tally.value_bytes, phase.latency_ns.mean() * 1e-3, quantile(0.5), quantile(0.9), quantile(0.99),
+      quantile(0.999), microseconds_of(phase.latency_ns.max()), phase.core_share_max, phase.core_share_mean,
+      phase.waited_share_max, phase.is_bound_by_generator(), phase.records_replayed);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "bench/load/operation.h"
 #include "bench/load/workload.h"
 
 namespace millrace::load {
@@ -21,6 +22,28 @@ class RequestWriter {
   /// At most this many for a value of `value_bytes`: three numbers of up to ten digits, spaces and line ends.
   [[nodiscard]] std::size_t set_bytes_max(std::size_t value_bytes) const noexcept {
     return 4 + workload_->key_text.size() + 3 * 11 + 2 + value_bytes + 2;
+  }
+
+  [[nodiscard]] std::size_t bytes_max(const Request& request) const noexcept {
+    switch (request.operation) {
+      case Operation::MultiGet:
+        return get_bytes(request.keys.size());
+      case Operation::Set:
+        return set_bytes_max(request.value_bytes);
+      default:
+        return get_bytes(1);
+    }
+  }
+
+  char* write(const Request& request, char* out) const noexcept {
+    switch (request.operation) {
+      case Operation::MultiGet:
+        return get(request.keys, out);
+      case Operation::Set:
+        return set(request.key, request.value_bytes, request.ttl_s, out);
+      default:
+        return get({&request.key, 1}, out);
+    }
   }
 
   char* get(std::span<const std::uint64_t> keys, char* out) const noexcept {

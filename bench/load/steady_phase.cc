@@ -1,6 +1,6 @@
 #include "bench/load/steady_phase.h"
 
-#include "base/assert.h"
+#include <utility>
 
 namespace millrace::load {
 namespace {
@@ -9,15 +9,8 @@ constexpr Duration kPollWait = milliseconds(20);
 
 }  // namespace
 
-SteadyPhase::SteadyPhase(ClientSet& clients, const Workload& workload, KeySequence keys, const SteadyPlan& plan)
-    : clients_(&clients),
-      workload_(&workload),
-      keys_(keys),
-      plan_(plan),
-      prng_(mix64(plan.seed ^ 0x6d69'78)),
-      asked_(plan.mode == Mode::MultiGet ? plan.keys_per_get : 1) {
-  MR_ASSERT(plan.mode != Mode::Replay);
-}
+SteadyPhase::SteadyPhase(ClientSet& clients, OperationMix mix, const SteadyPlan& plan)
+    : clients_(&clients), mix_(std::move(mix)), plan_(plan) {}
 
 PhaseResult SteadyPhase::run(const std::atomic<bool>& stop) {
   clients_->poll(Duration{});
@@ -76,22 +69,11 @@ void SteadyPhase::refill(ClientConnection& connection) {
 }
 
 bool SteadyPhase::write_one(ClientConnection& connection) {
-  const Instant now = clients_->now();
-  // Both kinds must fit before the dice are thrown, or a full buffer would favour the smaller.
-  const std::uint32_t largest = workload_->value_text.largest();
-  const bool may_get = plan_.mode == Mode::Get || plan_.mode == Mode::MultiGet;
-  if (!connection.can_get() || (!may_get && !connection.can_set(largest))) {
+  if (!connection.can_ask(mix_.bytes_max())) {
     return false;
   }
-  if (may_get || (plan_.mode == Mode::Mix && prng_.unit() < plan_.get_share)) {
-    for (std::uint64_t& key : asked_) {
-      key = keys_.next();
-    }
-    connection.get(now, asked_);
-  } else {
-    const std::uint64_t key = keys_.next();
-    connection.set(now, key, workload_->value_text.bytes_of(key), plan_.ttl_s);
-  }
+  const Instant now = clients_->now();
+  connection.ask(now, now, mix_.next());
   return true;
 }
 

@@ -3,23 +3,55 @@
 // the run, since an error during warm-up or while draining is an error all the same.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bench/load/histogram.h"
+#include "bench/load/operation.h"
 
 namespace millrace::load {
 
+/// The replies to one kind of request.
+struct OperationTally {
+  std::uint64_t requests = 0;  ///< answered, in any way
+  std::uint64_t done = 0;      ///< as asked; a read: at least one hit
+  std::uint64_t refused = 0;   ///< NOT_STORED, EXISTS
+  std::uint64_t missed = 0;    ///< the key is not there; a read: none of its keys
+
+  void merge(const OperationTally& other) noexcept {
+    requests += other.requests;
+    done += other.done;
+    refused += other.refused;
+    missed += other.missed;
+  }
+};
+
 struct Tally {
   std::uint64_t requests = 0;  ///< answered, of any kind
-  std::uint64_t sets = 0;
-  std::uint64_t stored = 0;
-  std::uint64_t not_stored = 0;
+  std::array<OperationTally, kOperations> operations{};
   std::uint64_t keys_asked = 0;
   std::uint64_t hits = 0;
   std::uint64_t value_bytes = 0;  ///< of hits
 
+  [[nodiscard]] OperationTally& of(Operation operation) noexcept {
+    return operations[static_cast<std::size_t>(operation)];
+  }
+  [[nodiscard]] const OperationTally& of(Operation operation) const noexcept {
+    return operations[static_cast<std::size_t>(operation)];
+  }
+  /// All that store a value: set, add, append and cas together.
+  [[nodiscard]] OperationTally stores() const noexcept {
+    OperationTally sum;
+    for (std::size_t i = 0; i < kOperations; ++i) {
+      if (is_store(static_cast<Operation>(i))) {
+        sum.merge(operations[i]);
+      }
+    }
+    return sum;
+  }
   [[nodiscard]] std::uint64_t misses() const noexcept { return keys_asked - hits; }
   [[nodiscard]] double hit_ratio() const noexcept {
     return keys_asked == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(keys_asked);
@@ -27,9 +59,9 @@ struct Tally {
 
   void merge(const Tally& other) noexcept {
     requests += other.requests;
-    sets += other.sets;
-    stored += other.stored;
-    not_stored += other.not_stored;
+    for (std::size_t i = 0; i < kOperations; ++i) {
+      operations[i].merge(other.operations[i]);
+    }
     keys_asked += other.keys_asked;
     hits += other.hits;
     value_bytes += other.value_bytes;
@@ -68,14 +100,50 @@ struct Failures {
   }
 };
 
+/// A histogram for each operation. Together about 340 KiB, so on the heap; a request touches one line of them.
+class OperationLatencies {
+ public:
+  void record(Operation operation, std::int64_t value) noexcept {
+    histograms_[static_cast<std::size_t>(operation)].record(value);
+  }
+  [[nodiscard]] const Histogram& of(Operation operation) const noexcept {
+    return histograms_[static_cast<std::size_t>(operation)];
+  }
+  /// As if all had been recorded in one.
+  [[nodiscard]] Histogram all() const noexcept {
+    Histogram sum;
+    for (const Histogram& histogram : histograms_) {
+      if (histogram.count() > 0) {
+        sum.merge(histogram);
+      }
+    }
+    return sum;
+  }
+  void merge(const OperationLatencies& other) noexcept {
+    for (std::size_t i = 0; i < kOperations; ++i) {
+      if (other.histograms_[i].count() > 0) {
+        histograms_[i].merge(other.histograms_[i]);
+      }
+    }
+  }
+  void clear() noexcept {
+    for (Histogram& histogram : histograms_) {
+      histogram = {};
+    }
+  }
+
+ private:
+  std::vector<Histogram> histograms_ = std::vector<Histogram>(kOperations);
+};
+
 struct Stats {
   Tally tally;
-  Histogram latency_ns;
+  OperationLatencies latency_ns;
   Failures failures;
 
   void open_window() noexcept {
     tally = {};
-    latency_ns = {};
+    latency_ns.clear();
   }
 };
 

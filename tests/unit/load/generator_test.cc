@@ -116,7 +116,7 @@ TEST(Generator, FillStoresEveryKeyOnceAndGetsFindThemAll) {
   const RunReport report = run.go();
   EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
   ASSERT_EQ(report.phases.size(), 2U);
-  EXPECT_EQ(report.phases[0].tally.stored, 200U);
+  EXPECT_EQ(report.phases[0].tally.stores().done, 200U);
   EXPECT_EQ(report.phases[1].tally.requests, 1000U);
   EXPECT_EQ(report.phases[1].tally.keys_asked, 1000U);
   EXPECT_EQ(report.phases[1].tally.hits, 1000U);
@@ -178,8 +178,8 @@ TEST(Generator, ThreadsShareKeysRequestsAndConnections) {
   TestRun run(options);
   const RunReport report = run.go();
   EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
-  EXPECT_EQ(report.phases[0].tally.stored, 200U);
-  EXPECT_EQ(report.phases[1].tally.stored, 100U);
+  EXPECT_EQ(report.phases[0].tally.stores().done, 200U);
+  EXPECT_EQ(report.phases[1].tally.stores().done, 100U);
   std::size_t fills = 0;
   for (std::uint32_t i = 0; i < 3; ++i) {
     fills += run.server(i).requests;

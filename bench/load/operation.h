@@ -1,0 +1,46 @@
+// What a client can ask of a cache, before a protocol has words for it. Plain values.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace millrace::load {
+
+enum class Operation : std::uint8_t {
+  Get,
+  MultiGet,  ///< several keys in one request
+  Set,
+  Add,
+  Append,
+  Gets,  ///< a get that also brings the number for a Cas
+  Cas,
+  Delete,
+  Touch,
+  Incr,
+};
+inline constexpr std::size_t kOperations = 10;
+inline constexpr std::array<const char*, kOperations> kOperationNames{"get",  "multiget", "set",    "add",   "append",
+                                                                      "gets", "cas",      "delete", "touch", "incr"};
+
+[[nodiscard]] constexpr const char* operation_name(Operation operation) noexcept {
+  return kOperationNames[static_cast<std::size_t>(operation)];
+}
+[[nodiscard]] constexpr bool is_read(Operation operation) noexcept {
+  return operation == Operation::Get || operation == Operation::MultiGet || operation == Operation::Gets;
+}
+[[nodiscard]] constexpr bool is_store(Operation operation) noexcept {
+  return operation == Operation::Set || operation == Operation::Add || operation == Operation::Append ||
+         operation == Operation::Cas;
+}
+
+struct Request {
+  Operation operation = Operation::Get;
+  std::uint64_t key = 0;
+  std::span<const std::uint64_t> keys{};  ///< MultiGet: all of them, `key` first; valid while the request is written
+  std::uint32_t value_bytes = 0;          ///< of what is stored; a read: of what a miss may store
+  std::uint32_t ttl_s = 0;
+};
+
+}  // namespace millrace::load
