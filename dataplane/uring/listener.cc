@@ -86,9 +86,8 @@ Result<void> remove_stale_socket(const Endpoint& endpoint) {
   if (probe.get() < 0) {
     return fail(fmt::format("cannot ask whether somebody listens on {}: {}", path, std::strerror(errno)));
   }
-  const int answered = connect(probe.get(), address_of(endpoint), endpoint.address_bytes);
-  // EAGAIN: somebody listens, with a full backlog.
-  if (answered == 0 || errno == EAGAIN) {
+  // Only a refusal says that nobody listens: a full backlog or a lack of permission do not.
+  if (connect(probe.get(), address_of(endpoint), endpoint.address_bytes) == 0 || errno != ECONNREFUSED) {
     return fail(explain_bind_failure(endpoint, EADDRINUSE));
   }
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
@@ -99,7 +98,7 @@ Result<void> remove_stale_socket(const Endpoint& endpoint) {
 
 Result<void> prepare_tcp(int fd, const ListenerOptions& options) {
   std::optional<std::string> problem = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
-  if (!problem && options.shares_port) {
+  if (!problem && options.sharing == PortSharing::Next) {
     problem = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT");
   }
   if (!problem && options.endpoint.address.ss_family == AF_INET6) {
@@ -147,6 +146,11 @@ Result<int> open_listener(const ListenerOptions& options) {
   }
   if (bind(listener.get(), address_of(endpoint), endpoint.address_bytes) != 0) {
     return fail(explain_bind_failure(endpoint, errno));
+  }
+  if (options.sharing == PortSharing::First) {
+    if (auto problem = set_flag(listener.get(), SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT")) {
+      return fail(std::move(*problem));
+    }
   }
   if (endpoint.is_unix() && chmod(endpoint.text().c_str(), options.unix_mode & 0777) != 0) {
     return fail(fmt::format("cannot set the mode of {}: {}", endpoint.text(), std::strerror(errno)));

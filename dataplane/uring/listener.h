@@ -1,7 +1,9 @@
 // Listening sockets, opened at start and handed to transports. Cold; main thread; the caller owns the descriptors.
 //
 // TCP: each worker opens its own socket on the same address (SO_REUSEPORT) and the kernel spreads connections over
-// them. For port 0 the first one binds, bound_endpoint() tells the number, and the others open that.
+// them. For port 0 the first one binds, bound_endpoint() tells the number, and the others open that. The first one is
+// bound without the option: with it, a second server would quietly take half of the connections of one that runs
+// already.
 // Unix: one socket, since a path can be bound once; duplicate_listener() gives each worker a descriptor of it.
 #pragma once
 
@@ -10,10 +12,17 @@
 
 namespace millrace::uring {
 
+/// Who else has the same TCP address.
+enum class PortSharing : std::uint8_t {
+  Alone,
+  First,  ///< others follow
+  Next,   ///< one of the others
+};
+
 struct ListenerOptions {
   dataplane::Endpoint endpoint;
   int backlog = 1024;
-  bool shares_port = true;         ///< SO_REUSEPORT: other workers open the same address
+  PortSharing sharing = PortSharing::Alone;
   std::uint32_t unix_mode = 0700;  ///< who may connect to a unix socket
 };
 

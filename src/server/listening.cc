@@ -51,10 +51,13 @@ Result<Listening> Listening::open(const config::Options& options, std::uint32_t 
     }
     for (std::uint32_t worker = 0; worker < workers; ++worker) {
       const bool duplicates = endpoint.is_unix() && worker > 0;
+      const auto sharing = endpoint.is_unix() || workers == 1 ? uring::PortSharing::Alone
+                           : worker == 0                      ? uring::PortSharing::First
+                                                              : uring::PortSharing::Next;
       auto socket = duplicates ? uring::duplicate_listener(all.sockets_[0].back())
                                : uring::open_listener({.endpoint = endpoint,
                                                        .backlog = static_cast<int>(options.listen_backlog),
-                                                       .shares_port = workers > 1,
+                                                       .sharing = sharing,
                                                        .unix_mode = options.unix_mode});
       if (!socket) {
         return std::unexpected(socket.error());
