@@ -1,5 +1,6 @@
 // Latencies in log-linear buckets: 128 to each power of two, so a reported value is within 0.4 % of a recorded one.
-// Owned by one load thread; merged after the run. Recording is two shifts and an add; nothing is allocated after start.
+// The buckets are those of an HdrHistogram of two significant digits, so that its tools can read them as they are.
+// Owned by one load thread; merged by who collects. Recording is two shifts and an add; nothing is allocated.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,8 @@ class Histogram {
  public:
   /// Larger values are recorded as this one (about 18 minutes in nanoseconds).
   static constexpr std::uint64_t kValueMax = (1ULL << 40) - 1;
+  static constexpr unsigned kSubBits = 7;
+  static constexpr std::size_t kBuckets = (40 - kSubBits + 1) << kSubBits;
 
   void record(std::int64_t value) noexcept {
     const std::uint64_t v = value < 0 ? 0 : std::min(static_cast<std::uint64_t>(value), kValueMax);
@@ -33,8 +36,30 @@ class Histogram {
     min_ = std::min(min_, other.min_);
   }
 
+  /// A whole bucket's count, from a histogram that was written down. What it held can be told no better than the
+  /// bucket.
+  void restore(std::size_t bucket, std::uint64_t count) noexcept {
+    if (count == 0) {
+      return;
+    }
+    buckets_[bucket] += count;
+    count_ += count;
+    sum_ += middle(bucket) * count;
+    max_ = std::max(max_, middle(bucket));
+    min_ = std::min(min_, lowest(bucket));
+  }
+  /// What was written down beside the buckets, exact again.
+  void restore_exact(std::uint64_t sum, std::uint64_t min, std::uint64_t max) noexcept {
+    sum_ = sum;
+    min_ = min;
+    max_ = max;
+  }
+
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+  [[nodiscard]] std::uint64_t sum() const noexcept { return sum_; }
+  [[nodiscard]] std::uint64_t min() const noexcept { return count_ == 0 ? 0 : min_; }
   [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
+  [[nodiscard]] const std::array<std::uint64_t, kBuckets>& buckets() const noexcept { return buckets_; }
   [[nodiscard]] double mean() const noexcept {
     return count_ == 0 ? 0.0 : static_cast<double>(sum_) / static_cast<double>(count_);
   }
@@ -61,11 +86,7 @@ class Histogram {
     return max_;
   }
 
- private:
-  static constexpr unsigned kSubBits = 7;
-  static constexpr std::size_t kBuckets = (40 - kSubBits + 1) << kSubBits;
-
-  static std::size_t bucket(std::uint64_t v) noexcept {
+  [[nodiscard]] static std::size_t bucket(std::uint64_t v) noexcept {
     if (v < (1ULL << kSubBits)) {
       return static_cast<std::size_t>(v);
     }
@@ -73,13 +94,20 @@ class Histogram {
     return (static_cast<std::size_t>(shift + 1) << kSubBits) + ((v >> shift) - (1ULL << kSubBits));
   }
 
-  static std::uint64_t middle(std::size_t i) noexcept {
-    if (i < (1ULL << kSubBits)) {
-      return i;
+  /// The smallest value of a bucket.
+  [[nodiscard]] static std::uint64_t lowest(std::size_t bucket) noexcept {
+    if (bucket < (1ULL << kSubBits)) {
+      return bucket;
     }
-    const auto shift = static_cast<unsigned>(i >> kSubBits) - 1;
-    const std::uint64_t low = ((i & ((1ULL << kSubBits) - 1)) + (1ULL << kSubBits)) << shift;
-    return low + ((1ULL << shift) >> 1);
+    return ((bucket & ((1ULL << kSubBits) - 1)) + (1ULL << kSubBits)) << shift_of(bucket);
+  }
+
+ private:
+  static unsigned shift_of(std::size_t bucket) noexcept {
+    return bucket < (1ULL << kSubBits) ? 0 : static_cast<unsigned>(bucket >> kSubBits) - 1;
+  }
+  static std::uint64_t middle(std::size_t bucket) noexcept {
+    return lowest(bucket) + ((1ULL << shift_of(bucket)) >> 1);
   }
 
   std::array<std::uint64_t, kBuckets> buckets_{};
