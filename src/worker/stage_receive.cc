@@ -207,9 +207,6 @@ void Worker::take_event(const dataplane::Event& event) noexcept {
       return;
     case dataplane::EventKind::Released:
       connection->replies.on_released(memory_, *this);
-      if ((connection->blocked & kBlockedByOutput) != 0 && connection->replies.is_below_half_limit()) {
-        unblock(*connection, kBlockedByOutput);
-      }
       want_send(*connection);
       return;
     case dataplane::EventKind::PeerFinished:

@@ -16,10 +16,14 @@ void Worker::want_send(Connection& connection) noexcept {
 }
 
 void Worker::send_replies() noexcept {
-  for (std::size_t i = 0; i < to_send_.size(); ++i) {  // the list does not grow meanwhile
+  for (std::size_t i = 0; i < to_send_.size(); ++i) {  // it grows when a connection is unblocked
     Connection& connection = *to_send_[i];
     connection.is_in_send_list = false;
     send_replies_of(connection);
+    // Here and not where a Send is released: misses from neighbours leave nothing to send.
+    if ((connection.blocked & kBlockedByOutput) != 0 && connection.replies.is_below_half_limit()) {
+      unblock(connection, kBlockedByOutput);
+    }
     close_if_done(connection);
   }
   to_send_.clear();
