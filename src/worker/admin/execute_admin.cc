@@ -168,8 +168,13 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
         reply("CLIENT_ERROR flush_all not allowed\r\n");
         return;
       }
-      const store::Seconds at = request.exptime > 0 ? expiry_of(request.exptime) : now_s_;
-      start(make_flush_job(at));
+      if (request.exptime <= 0) {
+        start(make_flush_job(now_s_));
+      } else if (const store::Seconds at = expiry_of(request.exptime); at != store::kAlreadyExpired) {
+        start(make_flush_job(at));
+      } else {  // a date that has passed: nothing is flushed, as in memcached
+        reply(protocol::reply::kOk);
+      }
       return;
     }
     case Command::CacheMemlimit:
