@@ -54,7 +54,7 @@ class Binary:
         self.version_text = (answer.stdout + answer.stderr).decode(errors='replace').strip()
         self.is_stand_in = self.version_text.startswith('memcached ')
         with open(self.path, 'rb') as f:
-            self.is_sanitized = b'__asan_init' in f.read() and not self.is_stand_in
+            self.is_sanitized = re.search(rb'__[at]san_init', f.read()) is not None
         # Sanitizers slow the server about threefold; waits are limits for hangs, never measurements.
         self.patience = 4 if self.is_sanitized else 1
 
@@ -132,8 +132,10 @@ class Server:
         return Wire(port=self.port, timeout=timeout * binary.patience, **options)
 
     def output(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors='replace')
+        if not self.errors.closed:
+            self.errors.seek(0)
+            self.said = self.errors.read().decode(errors='replace')
+        return self.said
 
     def is_alive(self):
         return self.process.poll() is None
@@ -150,6 +152,8 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        self.output()
+        self.errors.close()
 
     def stop(self, sign=signal.SIGTERM, seconds=10):
         """Ends it as an operator would, and holds it to: status 0, soon, nothing ugly said."""
