@@ -85,6 +85,7 @@ class Crew {
       open_gate(gates_.may_run);
     }
     shared_.stop();
+    gates_.ended.count_down();
     for (auto& thread : threads_) {
       thread->join();
     }

@@ -50,6 +50,7 @@ void WorkerThread::life() {
   if (!gates_.is_off) {
     worker_->run(kDrainLimit);
   }
+  gates_.ended.arrive_and_wait();
   // Worker and transport end on the thread that used them; the arena stays until all threads have ended, since a
   // neighbour may still read a lent value.
   worker_.reset();

@@ -29,11 +29,12 @@ namespace millrace::server {
 
 /// The doors between the phases: all workers arrive, then the main thread opens.
 struct Gates {
-  explicit Gates(std::ptrdiff_t workers) : prepared(workers), opened(workers) {}
+  explicit Gates(std::ptrdiff_t workers) : prepared(workers), opened(workers), ended(workers + 1) {}
   std::latch prepared;
   std::latch may_open{1};
   std::latch opened;
   std::latch may_run{1};
+  std::latch ended;                 ///< by all workers and the main thread: nobody wakes anybody any more
   std::atomic<bool> is_off{false};  ///< something failed: leave at the next gate
 };
 
