@@ -118,9 +118,10 @@ void ReplyStream::append_loan(ReplyMemory& memory, const Loan& loan) noexcept {
   ++lent_count_;
 }
 
-ReplyNode* ReplyStream::make_hole(ReplyMemory& memory, Connection* owner) noexcept {
+ReplyNode* ReplyStream::make_hole(ReplyMemory& memory, Connection* owner, bool is_silent) noexcept {
   ReplyNode* node = memory.take_node(NodeKind::Hole);
   node->connection = owner;
+  node->is_silent = is_silent;
   return node;
 }
 
@@ -133,7 +134,7 @@ void ReplyStream::fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_vi
   MR_ASSERT(hole->kind == NodeKind::Hole && holes_ > 0);
   --holes_;
   hole->connection = nullptr;
-  const auto size = static_cast<std::uint32_t>(bytes.size());
+  const auto size = hole->is_silent ? 0 : static_cast<std::uint32_t>(bytes.size());
   TxBuffer* buffer = buffer_with_room(memory, size + 2);
   std::memcpy(buffer->bytes + buffer->used, bytes.data(), size);
   hole->kind = NodeKind::Bytes;

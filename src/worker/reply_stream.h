@@ -52,6 +52,7 @@ struct ReplyNode {
   Loan loan{};                       ///< Lent
   store::ValueCursor cursor{};       ///< Lent: how far the Sends have come
   NodeKind kind = NodeKind::Bytes;
+  bool is_silent = false;  ///< Hole: noreply; the answer is waited for and says nothing
 };
 
 /// Nodes and buffers of one worker, and the buffer that its replies share.
@@ -106,8 +107,9 @@ class ReplyStream {
   void append(ReplyMemory& memory, std::string_view bytes) noexcept;
   void append_loan(ReplyMemory& memory, const Loan& loan) noexcept;
 
-  /// A place for a reply that a neighbour is making: made when the neighbour is asked, linked when it is its turn.
-  [[nodiscard]] static ReplyNode* make_hole(ReplyMemory& memory, Connection* owner) noexcept;
+  /// A place for a reply that a neighbour is making: made when the neighbour is asked, linked when it is its turn. A
+  /// silent one keeps what is said later from saying it before the request was carried out.
+  [[nodiscard]] static ReplyNode* make_hole(ReplyMemory& memory, Connection* owner, bool is_silent = false) noexcept;
   void link_hole(ReplyNode* hole) noexcept;
   /// The reply for `hole`: bytes, and for a large value the loan and the CRLF behind it. `hole` is used up.
   void fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_view bytes, const Loan* loan) noexcept;

@@ -74,11 +74,9 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
     return;
   }
   op.is_remote = true;
-  if (!request.noreply) {
-    ReplyNode* hole = ReplyStream::make_hole(memory_, &connection);
-    op.token = reinterpret_cast<std::uint64_t>(hole);
-    ++holes_outstanding_;
-  }
+  ReplyNode* hole = ReplyStream::make_hole(memory_, &connection, request.noreply);
+  op.token = reinterpret_cast<std::uint64_t>(hole);
+  ++holes_outstanding_;
   forward(connection, owner, request, op.hash, op.token);
 }
 

@@ -171,8 +171,8 @@ void Worker::commit_value(Connection& connection, const ArrivingValue& value) no
     return;
   }
   std::uint64_t token = value.reply_token;
-  if (token == 0 && !request.noreply) {
-    ReplyNode* hole = ReplyStream::make_hole(memory_, &connection);
+  if (token == 0) {
+    ReplyNode* hole = ReplyStream::make_hole(memory_, &connection, request.noreply);
     connection.replies.link_hole(hole);
     ++holes_outstanding_;
     token = reinterpret_cast<std::uint64_t>(hole);

@@ -252,6 +252,15 @@ class ReferenceAnswers(ServerCase):
             at, size = at + size, size % 97 + 1
         self.assertEqual(self.answer_to(pieces, closes=False), expected)
 
+    def test_a_reply_says_that_all_before_it_was_done(self):
+        """What was sent with noreply, too, and whichever connection asks next."""
+        others = [self.connect() for _ in range(8)]
+        for i in range(500):
+            key, value = b'a%d' % i, b'%d' % i
+            self.side.send(b'set %s 0 0 %d noreply\r\n%s\r\nmn\r\n' % (key, len(value), value))
+            self.assertEqual(self.side.line(), b'MN')
+            self.assertEqual(others[i % 8].value(key), value)
+
     def test_line_ends(self):
         """A bare LF ends a line too; the data block always ends in CRLF."""
         self.prepare(ROWS[0])

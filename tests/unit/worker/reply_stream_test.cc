@@ -57,8 +57,8 @@ class ReplyStreamTest : public ::testing::Test {
     slices = send.slice_count;
     return bytes;
   }
-  ReplyNode* hole() {
-    ReplyNode* node = ReplyStream::make_hole(memory, nullptr);
+  ReplyNode* hole(bool is_silent = false) {
+    ReplyNode* node = ReplyStream::make_hole(memory, nullptr, is_silent);
     stream.link_hole(node);
     return node;
   }
@@ -100,6 +100,16 @@ TEST_F(ReplyStreamTest, AnEmptyAnswerLeavesNothingToSend) {
   stream.fill_hole(memory, only, "", nullptr);
   EXPECT_EQ(gather(), "");
   EXPECT_TRUE(stream.is_empty());
+}
+
+TEST_F(ReplyStreamTest, ASilentHoleIsWaitedForAndSaysNothing) {
+  stream.append(memory, "a");
+  ReplyNode* silent = hole(true);
+  stream.append(memory, "b");
+  EXPECT_EQ(gather(), "a");
+  EXPECT_EQ(gather(), "") << "its request was not carried out yet";
+  stream.fill_hole(memory, silent, "STORED\r\n", nullptr);
+  EXPECT_EQ(gather(), "b");
 }
 
 TEST_F(ReplyStreamTest, ManySmallPiecesAreCopiedTogether) {
