@@ -256,7 +256,7 @@ class ReferenceAnswers(ServerCase):
         """What was sent with noreply, too, and whichever connection asks next."""
         others = [self.connect() for _ in range(8)]
         for i in range(500):
-            key, value = b'a%d' % i, b'%d' % i
+            key, value = KEYS[i % len(KEYS)], b'%d' % i
             self.side.send(b'set %s 0 0 %d noreply\r\n%s\r\nmn\r\n' % (key, len(value), value))
             self.assertEqual(self.side.line(), b'MN')
             self.assertEqual(others[i % 8].value(key), value)
