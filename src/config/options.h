@@ -28,7 +28,6 @@ struct Options {
   std::uint32_t connections_max = 1024;  ///< -c
   std::uint32_t listen_backlog = 1024;   ///< -b
   std::uint32_t idle_timeout_s = 0;      ///< -o idle_timeout; 0: never
-  bool maxconns_fast = true;             ///< -o: over -c, close at once (else: leave them in the backlog)
   // Store
   std::uint64_t memory_bytes = 64ULL << 20;  ///< -m
   bool evicts = true;                        ///< -M
@@ -42,7 +41,6 @@ struct Options {
   std::vector<std::uint32_t> cores;      ///< --cores; empty: chosen by the plan
   bool may_oversubscribe = false;        ///< --oversubscribe: more workers than cores
   bool polls = false;                    ///< --poll: idle workers spin
-  std::uint32_t requests_per_turn = 20;  ///< -R
   // Surface
   bool cas_enabled = true;        ///< -C turns it off
   bool shutdown_enabled = false;  ///< -A

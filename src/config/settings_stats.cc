@@ -42,18 +42,17 @@ void add_asked(Settings& out, const Options& o, std::uint32_t workers, std::uint
   out.emplace_back("num_threads_per_udp", "0");
   out.emplace_back("stat_key_prefix", std::string(1, o.prefix_delimiter));
   out.emplace_back("detail_enabled", yes_no(o.detail_enabled));
-  out.emplace_back("reqs_per_event", fmt::to_string(o.requests_per_turn));
   out.emplace_back("cas_enabled", yes_no(o.cas_enabled));
   out.emplace_back("tcp_backlog", fmt::to_string(o.listen_backlog));
   out.emplace_back("binding_protocol", "ascii");
   out.emplace_back("auth_enabled_sasl", "no");
   out.emplace_back("auth_enabled_ascii", "no");
   out.emplace_back("item_size_max", fmt::to_string(o.item_bytes_max));
-  out.emplace_back("maxconns_fast", yes_no(o.maxconns_fast));
+  out.emplace_back("maxconns_fast", "yes");
 }
 
 /// Names that are about memcached's insides: what is true of ours in their words. Left out are those that would have to
-/// be made up (hot_lru_pct, lru_crawler_sleep, slab_automove_ratio, ... and all of ext_, ssl_ but ssl_enabled).
+/// be made up (reqs_per_event, hot_lru_pct, slab_automove_ratio, ... and all of ext_, ssl_ but ssl_enabled).
 void add_insides(Settings& out, const Options& o) {
   out.emplace_back("hashpower_init", "0");
   out.emplace_back("slab_reassign", "no");

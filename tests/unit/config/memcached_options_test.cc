@@ -56,7 +56,7 @@ constexpr LetterCase kLetters[] = {
     {'L', nullptr, Fate::Obeyed},
     {'D', "/", Fate::Obeyed},
     {'t', "2", Fate::Obeyed},
-    {'R', "99", Fate::Obeyed},
+    {'R', "99", Fate::Noted},
     {'C', nullptr, Fate::Obeyed},
     {'b', "99", Fate::Obeyed},
     {'B', "binary", Fate::Refused},
@@ -77,7 +77,8 @@ struct WordCase {
   Fate fate;
 };
 constexpr WordCase kWords[] = {
-    {"no_maxconns_fast", Fate::Obeyed},
+    {"maxconns_fast", Fate::Noted},
+    {"no_maxconns_fast", Fate::Noted},
     {"idle_timeout=9", Fate::Obeyed},
     {"track_sizes", Fate::Obeyed},
     {"hashpower=20", Fate::Noted},
@@ -151,13 +152,13 @@ constexpr WordCase kWords[] = {
 bool differ(const Options& a, const Options& b) {
   const auto fields = [](const Options& o) {
     return std::tuple(o.listen.size(), o.tcp_port, o.tcp_port_any, o.unix_path, o.unix_mode, o.connections_max,
-                      o.listen_backlog, o.idle_timeout_s, o.maxconns_fast, o.memory_bytes, o.evicts, o.item_bytes_max,
-                      o.growth_factor, o.chunk_bytes_min, o.wants_huge_pages, o.locks_memory);
+                      o.listen_backlog, o.idle_timeout_s, o.memory_bytes, o.evicts, o.item_bytes_max, o.growth_factor,
+                      o.chunk_bytes_min, o.wants_huge_pages, o.locks_memory);
   };
   const auto more = [](const Options& o) {
-    return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.requests_per_turn, o.cas_enabled,
-                      o.shutdown_enabled, o.flush_enabled, o.dump_enabled, o.tracks_sizes, o.detail_enabled,
-                      o.prefix_delimiter, o.verbosity, o.daemonizes, o.core_dumps, o.user, o.pid_file);
+    return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.cas_enabled, o.shutdown_enabled,
+                      o.flush_enabled, o.dump_enabled, o.tracks_sizes, o.detail_enabled, o.prefix_delimiter,
+                      o.verbosity, o.daemonizes, o.core_dumps, o.user, o.pid_file);
   };
   return fields(a) != fields(b) || more(a) != more(b);
 }
@@ -215,7 +216,6 @@ TEST(MemcachedOptions, TheListsAreWholeAndOurTableHasNoMore) {
     const std::string word = entry.word;
     words.insert(word.substr(0, word.find('=')));
   }
-  words.insert("maxconns_fast");  // the default, so nothing changes
   for (const ExtendedRow& row : extended_rows()) {
     EXPECT_TRUE(words.contains(row.name)) << row.name;
   }
@@ -314,32 +314,14 @@ std::string setting(const Options& options, const std::string& name) {
 }
 
 TEST(SettingsStats, SayWhatWasAskedFor) {
-  const Options options = accepted({"-m",
-                                    "100",
-                                    "-c",
-                                    "7",
-                                    "-M",
-                                    "-f",
-                                    "1.5",
-                                    "-n",
-                                    "64",
-                                    "-D",
-                                    "/",
-                                    "-R",
-                                    "9",
-                                    "-C",
-                                    "-b",
-                                    "8",
-                                    "-I",
-                                    "2m",
-                                    "-A",
-                                    "-F",
-                                    "-X",
-                                    "-l",
-                                    "127.0.0.1:1,[::1]:2,::1",
-                                    "-vv",
-                                    "-o",
-                                    "idle_timeout=3,track_sizes,no_maxconns_fast"});
+  const Options options = accepted({"-m",  "100", "-c",
+                                    "7",   "-M",  "-f",
+                                    "1.5", "-n",  "64",
+                                    "-D",  "/",   "-C",
+                                    "-b",  "8",   "-I",
+                                    "2m",  "-A",  "-F",
+                                    "-X",  "-l",  "127.0.0.1:1,[::1]:2,::1",
+                                    "-vv", "-o",  "idle_timeout=3,track_sizes"});
   const std::vector<std::pair<const char*, const char*>> wanted = {{"maxbytes", "104857600"},
                                                                    {"maxconns", "7"},
                                                                    {"tcpport", "5000"},
@@ -355,12 +337,10 @@ TEST(SettingsStats, SayWhatWasAskedFor) {
                                                                    {"num_threads", "4"},
                                                                    {"stat_key_prefix", "/"},
                                                                    {"detail_enabled", "yes"},
-                                                                   {"reqs_per_event", "9"},
                                                                    {"cas_enabled", "no"},
                                                                    {"tcp_backlog", "8"},
                                                                    {"auth_enabled_sasl", "no"},
                                                                    {"item_size_max", "2097152"},
-                                                                   {"maxconns_fast", "no"},
                                                                    {"flush_enabled", "no"},
                                                                    {"dump_enabled", "no"},
                                                                    {"hash_algorithm", "xxh3"},

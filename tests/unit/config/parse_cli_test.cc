@@ -33,7 +33,6 @@ TEST(ParseCli, NothingSaidGivesTheDefaults) {
   EXPECT_TRUE(options.cas_enabled);
   EXPECT_TRUE(options.flush_enabled);
   EXPECT_TRUE(options.dump_enabled);
-  EXPECT_TRUE(options.maxconns_fast);
   EXPECT_FALSE(options.shutdown_enabled);
   EXPECT_FALSE(options.detail_enabled);
   EXPECT_EQ(options.verbosity, 0);
@@ -114,7 +113,6 @@ TEST(ParseCli, NumbersKeepTheirRangesAndSayThem) {
       {"-b", {"1", "65535"}, {"0", "65536"}, "from 1 to 65535"},
       {"-m", {"2", "67108864"}, {"0", "67108865", "1g", "64m", "-5"}, "for 1 GiB say -m 1024"},
       {"-t", {"1", "256"}, {"0", "257", "-1", "two"}, "from 1 to 256"},
-      {"-R", {"1", "1000000"}, {"0", "x"}, "from 1 to 1000000"},
       {"-n", {"1", "8192"}, {"0", "8193"}, "from 1 to 8192"},
       {"-I",
        {"1k", "1024", "2m", "32M", "512K"},
@@ -146,8 +144,6 @@ TEST(ParseCli, NumbersGoWhereTheyBelong) {
                                     "11",
                                     "-b",
                                     "12",
-                                    "-R",
-                                    "13",
                                     "-n",
                                     "14",
                                     "-I",
@@ -166,7 +162,6 @@ TEST(ParseCli, NumbersGoWhereTheyBelong) {
                                     "1024"});
   EXPECT_EQ(options.connections_max, 11U);
   EXPECT_EQ(options.listen_backlog, 12U);
-  EXPECT_EQ(options.requests_per_turn, 13U);
   EXPECT_EQ(options.chunk_bytes_min, 14U);
   EXPECT_EQ(options.item_bytes_max, 2U << 20);
   EXPECT_EQ(options.growth_factor, 1.5);
@@ -299,8 +294,6 @@ TEST(ParseCli, ProtocolIsWhatIsServed) {
 
 TEST(ParseCli, ExtendedWordsAreObeyed) {
   EXPECT_EQ(accepted({"-o", "idle_timeout=60"}).idle_timeout_s, 60U);
-  EXPECT_FALSE(accepted({"-o", "no_maxconns_fast"}).maxconns_fast);
-  EXPECT_TRUE(accepted({"-o", "no_maxconns_fast,maxconns_fast"}).maxconns_fast);
   EXPECT_TRUE(accepted({"-o", "track_sizes"}).tracks_sizes);
   const Options both = accepted({"-o", "idle_timeout=5", "--extended=track_sizes"});
   EXPECT_EQ(both.idle_timeout_s, 5U);
