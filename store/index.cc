@@ -204,6 +204,9 @@ void Index::check_chain(std::uint32_t number, std::uint64_t& entries, std::uint6
 }
 
 void Index::check() const {
+  for (std::uint32_t n = 0; n < page_count_; ++n) {
+    MR_ASSERT(pages_[directory_[n]].use == PageUse::Index);
+  }
   std::uint64_t entries = 0;
   std::uint64_t overflow = 0;
   for (std::uint32_t number = 0; number < buckets_; ++number) {

@@ -62,12 +62,12 @@ void Partition::check() const {
   pages_.check();
   slabs_.check();
   index_.check();
-  MR_ASSERT(index_.count() == counters_.curr_items);
-  MR_ASSERT(memory_stats().pages_items + index_.pages() + slabs_[kOverflowClass].pages == pages_.in_use());
+  MR_ASSERT(memory_stats().pages_items + index_.pages() + slabs_[kOverflowClass].pages == pages_.in_use());  // 1
   check_items();
 }
 
-/// Every slot of every item page: what it says it is, it is; and together they make up the levels.
+/// Every slot of every item page: what it says it is, it is; and together they make up the levels. That each entry of
+/// the index is an item is index_.check()'s; with equal counts, that each item is an entry makes them the same.
 void Partition::check_items() const {
   std::uint64_t items = 0;
   std::uint64_t bytes = 0;
@@ -84,33 +84,40 @@ void Partition::check_items() const {
       const Kind kind = kind_at(chunk);
       if (kind == Kind::Continuation) {
         const Item& head = *item_at(reinterpret_cast<const Continuation*>(chunk)->head);
-        MR_ASSERT(head.is_chained() && (head.kind() == Kind::Item || head.kind() == Kind::Held));
+        MR_ASSERT(head.is_chained() && (head.kind() == Kind::Item || head.kind() == Kind::Held));  // 7
         ++continuations;
       }
       if (kind != Kind::Item && kind != Kind::Held) {
         continue;
       }
       const Item& item = *reinterpret_cast<const Item*>(chunk);
-      MR_ASSERT(class_of(item) == pages_[page].class_id);
+      MR_ASSERT(class_of(item) == pages_[page].class_id);  // 9
       for (ItemRef piece = item.is_chained() ? item.next() : ItemRef{}; piece != ItemRef{};
            piece = continuation_at(piece)->next) {
-        MR_ASSERT(continuation_at(piece)->head == pages_.ref_of(&item));
+        MR_ASSERT(continuation_at(piece)->head == pages_.ref_of(&item));  // 7
         ++chained_pieces;
       }
       if (kind == Kind::Held) {
         ++held;
         continue;
       }
-      MR_ASSERT(item.cas() <= cas_);
-      MR_ASSERT(index_.find_ref(hash_key(item.key(), seed_), pages_.ref_of(&item)));
+      MR_ASSERT(item.cas() <= cas_);                                                  // 10
+      MR_ASSERT(index_.find_ref(hash_key(item.key(), seed_), pages_.ref_of(&item)));  // 5
       ++items;
       bytes += item.item_bytes();
     }
   }
-  MR_ASSERT(items == counters_.curr_items);
-  MR_ASSERT(bytes == counters_.bytes);
-  MR_ASSERT(continuations == chained_pieces);
-  MR_ASSERT(held >= counters_.reservations && held <= counters_.reservations + pins_.distinct());
+  std::uint64_t items_of_classes = 0;
+  std::uint64_t bytes_of_classes = 0;
+  for (const ClassStats& stats : class_stats_) {
+    items_of_classes += stats.number;
+    bytes_of_classes += stats.mem_requested;
+  }
+  MR_ASSERT(items == index_.count());                                                              // 5
+  MR_ASSERT(held >= counters_.reservations && held <= counters_.reservations + pins_.distinct());  // 6
+  MR_ASSERT(continuations == chained_pieces);                                                      // 7
+  MR_ASSERT(items == counters_.curr_items && items == items_of_classes);                           // 8
+  MR_ASSERT(bytes == counters_.bytes && bytes == bytes_of_classes);                                // 8
 }
 
 }  // namespace millrace::store
