@@ -12,14 +12,16 @@ namespace millrace::store {
 /// A longer value is no number whatever it begins with; below this, no value is chained.
 inline constexpr std::uint32_t kNumberBytesMax = 4096;
 
-/// Digits that fit 64 bits, after blanks and an optional plus, up to the end or a blank; what follows the blank does
-/// not matter (decr leaves blanks behind a number that got shorter).
+/// What strtoull reads, since memcached asks it: digits that fit 64 bits, after blanks and a sign, up to the end, a
+/// blank or a zero byte; what follows does not matter (decr leaves blanks behind a number that got shorter). A minus
+/// negates modulo 2^64, and what then looks negative is refused: -1 is no number, -0 is 0.
 [[nodiscard]] constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size() && is_space(text[at])) {
     ++at;
   }
-  if (at < text.size() && text[at] == '+') {
+  const bool is_negated = at < text.size() && text[at] == '-';
+  if (is_negated || (at < text.size() && text[at] == '+')) {
     ++at;
   }
   const std::size_t first = at;
@@ -30,8 +32,12 @@ inline constexpr std::uint32_t kNumberBytesMax = 4096;
       return std::nullopt;
     }
   }
-  if (at == first || (at < text.size() && !is_space(text[at]))) {
+  if (at == first || (at < text.size() && !is_space(text[at]) && text[at] != '\0')) {
     return std::nullopt;
+  }
+  if (is_negated) {
+    number = 0 - number;
+    return (number >> 63) == 0 ? std::optional{number} : std::nullopt;
   }
   return number;
 }

@@ -200,9 +200,6 @@ struct ItemShape {
 /// Dead by time: an item whose second has come. Never (0) wraps to the far end.
 [[nodiscard]] constexpr bool has_expired(Seconds expires_at, Seconds now) noexcept { return expires_at - 1 < now; }
 
-/// What is stored for an expiry asked for: one already passed becomes the first second there is, which always has.
-[[nodiscard]] constexpr Seconds stored_expiry(Seconds asked) noexcept { return asked == kAlreadyExpired ? 1 : asked; }
-
 /// What visit_class() calls. False ends the walk.
 class ItemVisitor {
  public:

@@ -85,7 +85,8 @@ class Partition {
   // --- partition_get.cc
   /// A live item, its reference bits bumped and counted as a get (hit, miss, expired, flushed); null on a miss.
   const Item* get(const Key& key, Seconds now) noexcept;
-  /// Get and touch: counted as touch.
+  /// Get and touch (partition_touch.cc), counted as touch. With an expiry that has passed the item is handed out once
+  /// more.
   const Item* get_and_touch(const Key& key, Seconds expires_at, Seconds now) noexcept;
   /// A live item without bump and without count; null on a miss.
   const Item* peek(const Key& key, Seconds now) noexcept;
@@ -282,7 +283,7 @@ class Partition {
   Cas flushed_cas_ = 0;          ///< items up to this number are dead
   Seconds flush_at_ = kNoFlush;  ///< when the next flush falls due
   std::uint32_t hungry_class_ = 0;
-  std::uint64_t retry_pages_at_ = 0;  ///< after a steal in vain: not before so many items were stored
+  std::uint64_t retry_pages_at_ = 0;  ///< the index gets no page before so many items were stored
   std::uint32_t crawl_page_ = 0;
   std::uint32_t crawl_unit_ = 0;
   PartitionCounters counters_;

@@ -65,7 +65,6 @@ bool Partition::rewrite_number(Item& item, std::string_view text) noexcept {
   std::memset(item.value() + text.size(), ' ', after - text.size());
   item.set_cas(next_cas());
   count(item);
-  ++counters_.total_items;
   return true;
 }
 

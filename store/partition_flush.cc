@@ -6,7 +6,7 @@ namespace millrace::store {
 
 void Partition::flush(Seconds at, Seconds now) noexcept {
   advance(now);
-  if (at <= now || at == kAlreadyExpired) {
+  if (at <= now) {
     flush_now();
   } else {
     flush_at_ = at;

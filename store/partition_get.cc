@@ -1,4 +1,4 @@
-// Looking an item up: get, gat, peek. Owner only.
+// Looking an item up, and lending it. Owner only.
 #include "store/partition.h"
 
 namespace millrace::store {
@@ -34,10 +34,6 @@ const Item* Partition::get(const Key& key, Seconds now) noexcept {
   ++counters_.get_hits;
   ++class_stats_[class_of(*item)].get_hits;
   return item;
-}
-
-const Item* Partition::get_and_touch(const Key& key, Seconds expires_at, Seconds now) noexcept {
-  return touch(key, expires_at, now) == Outcome::Touched ? peek(key, now) : nullptr;
 }
 
 const Item* Partition::peek(const Key& key, Seconds now) noexcept {
