@@ -10,6 +10,9 @@ namespace {
 
 /// After looking for a page in vain, so many items are stored before the next look.
 constexpr std::uint64_t kRetryStores = 1024;
+/// A page that the index got by emptying it is followed by so many stores before the next: hundreds in a row would be
+/// the pause that growing in steps is to avoid. A page of buckets serves ten thousand items, so nothing is lost.
+constexpr std::uint64_t kStoresPerEmptiedPage = 64;
 /// Pages over the limit that one housekeep() empties.
 constexpr std::uint32_t kSurplusPagesMax = 4;
 
@@ -33,8 +36,12 @@ MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
   if ((!index_.wants_page() && !index_.wants_overflow()) || counters_.total_items < retry_pages_at_) {
     return;
   }
-  if (!find_page(now)) {
-    retry_pages_at_ = counters_.total_items + kRetryStores;
+  const bool must_empty = pages_.available() == 0;
+  const bool found = find_page(now);
+  if (must_empty) {
+    retry_pages_at_ = counters_.total_items + (found ? kStoresPerEmptiedPage : kRetryStores);
+  }
+  if (!found) {
     return;
   }
   if (index_.wants_overflow()) {

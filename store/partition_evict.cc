@@ -134,6 +134,9 @@ void Partition::empty(std::uint32_t page, Seconds now) noexcept {
   const std::uint32_t id = pages_[page].class_id;
   const std::uint32_t units = slabs_[id].chunk_units;
   const std::uint32_t end = slabs_.fresh_unit(page);
+  if (pages_[page].used == 0) {
+    slabs_.drop_page(page);
+  }
   for (std::uint32_t unit = 0; unit < end && pages_[page].use == PageUse::Slab; unit += units) {
     std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
     const Kind kind = kind_at(chunk);
@@ -154,7 +157,7 @@ bool Partition::steal_from(std::uint32_t id, Seconds now) noexcept {
   std::uint32_t page = c.hand.page;
   for (std::uint32_t n = 0; n < tries; ++n) {
     page = slabs_.next_page(page);
-    if (pages_[page].used != 0 && can_empty(page)) {
+    if (can_empty(page)) {
       empty(page, now);
       return true;
     }

@@ -106,7 +106,7 @@ StoreReply Partition::overwrite(Item& item, const Key& key, std::string_view val
     item.set_client_flags(args.flags);
   }
   std::memcpy(item.value(), value.data(), value.size());
-  item.set_expires_at(stored_expiry(args.expires_at));
+  item.set_expires_at(args.expires_at);
   item.set_cas(next_cas());
   count(item);
   ++counters_.total_items;
@@ -121,13 +121,13 @@ StoreReply Partition::finish(KeyHash hash, Item& item, IndexSlot old, std::uint3
   } else {
     MR_ASSERT(flags == 0);
   }
-  item.set_expires_at(stored_expiry(expires_at));
-  item.set_cas(next_cas());
-  const Cas cas = item.cas();
+  item.set_expires_at(expires_at);
   if (!link(hash, item, old, now)) {
     ++counters_.store_no_memory;
     return {Outcome::OutOfMemory};
   }
+  const Cas cas = next_cas();
+  item.set_cas(cas);
   tend(now);
   return {Outcome::Stored, cas};
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/assert.h"
 #include "base/attributes.h"
 #include "store/clock_hand.h"
 #include "store/item.h"
@@ -63,6 +64,12 @@ class SlabAllocator {
   /// Takes a page from the pool into the class, just behind its hand. False when the pool has none.
   bool add_page(std::uint32_t id) noexcept { return add_page(id, pages_.limit()); }
   bool add_page(std::uint32_t id, std::uint32_t in_use_max) noexcept;
+
+  /// Gives a page back that was added and never used: it has no last chunk whose free() would.
+  void drop_page(std::uint32_t page) noexcept {
+    MR_ASSERT(pages_[page].use == PageUse::Slab && pages_[page].used == 0);
+    let_go(classes_[pages_[page].class_id], page);
+  }
 
   [[nodiscard]] std::uint32_t class_of(ItemRef ref) const noexcept { return pages_[PagePool::page_of(ref)].class_id; }
   [[nodiscard]] SlabClass& operator[](std::uint32_t id) noexcept { return classes_[id]; }
