@@ -1,13 +1,14 @@
 // A partition with an arena of its own, and short words for what tests do to it.
 #pragma once
 
-#include <cstdlib>
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "store/partition.h"
+#include "unit/store/guarded_arena.h"
 
 namespace millrace::store::tests {
 
@@ -15,16 +16,10 @@ inline constexpr std::uint64_t kSeed = 0x1234'5678'9abc'def0;
 
 inline Key make_key(std::string_view bytes) { return {bytes, hash_key(bytes, kSeed)}; }
 
-struct FreeArena {
-  void operator()(std::byte* memory) const { std::free(memory); }
-};
-
 class Store {
  public:
-  explicit Store(std::uint32_t pages, PartitionOptions options = {})
-      : bytes_(std::size_t{pages} * kPageBytes),
-        memory_(static_cast<std::byte*>(std::aligned_alloc(kPageBytes, bytes_))) {
-    options.arena = {memory_.get(), bytes_};
+  explicit Store(std::uint32_t pages, PartitionOptions options = {}) : arena_(pages) {
+    options.arena = arena_.bytes();
     options.hash_seed = kSeed;
     auto made = Partition::create(options);
     if (!made) {
@@ -40,10 +35,20 @@ class Store {
     return partition_->store(make_key(key), value, args, now).outcome;
   }
   /// The value, or "(miss)".
-  std::string get(std::string_view key, Seconds now = 1) {
-    const Item* item = partition_->get(make_key(key), now);
-    return item != nullptr ? value_of(item) : "(miss)";
+  std::string get(std::string_view key, Seconds now = 1) { return value_or_miss(partition_->get(make_key(key), now)); }
+  /// The same without a trace: neither counted nor a hit to the clock.
+  std::string look(std::string_view key, Seconds now = 1) { return value_or_miss(peek(key, now)); }
+  const Item* peek(std::string_view key, Seconds now = 1) { return partition_->peek(make_key(key), now); }
+  bool has(std::string_view key, Seconds now = 1) { return peek(key, now) != nullptr; }
+  Outcome remove(std::string_view key, Seconds now = 1) { return partition_->remove(make_key(key), now); }
+  ArithReply incr(std::string_view key, std::uint64_t delta, Seconds now = 1) {
+    return partition_->arith(make_key(key), delta, false, now);
   }
+  ArithReply decr(std::string_view key, std::uint64_t delta, Seconds now = 1) {
+    return partition_->arith(make_key(key), delta, true, now);
+  }
+  ItemRef pin(std::string_view key, Seconds now = 1) { return partition_->pin(peek(key, now)); }
+
   std::string value_of(const Item* item) {
     std::string value;
     ValueCursor cursor;
@@ -68,10 +73,28 @@ class Store {
     }
     return outcome;
   }
+  Outcome commit(std::string_view key, const Reservation& reservation, StoreArgs args = {}, Seconds now = 1) {
+    return partition_->commit(reservation, make_key(key).hash, args, now).outcome;
+  }
+  /// Housekeeping over the whole arena.
+  void crawl(Seconds now) {
+    for (std::uint64_t looked = 0; looked < partition_->memory_stats().pages_arena * kPageUnits / 4; looked += 4096) {
+      partition_->housekeep(now, 4096);
+    }
+  }
+  /// Which page of the arena an item lies in, and where.
+  std::uint32_t page_of(const Item* item) const { return static_cast<std::uint32_t>(offset_of(item) / kPageBytes); }
+  std::uint32_t offset_in_page(const Item* item) const {
+    return static_cast<std::uint32_t>(offset_of(item) % kPageBytes);
+  }
 
  private:
-  std::size_t bytes_;
-  std::unique_ptr<std::byte, FreeArena> memory_;
+  std::string value_or_miss(const Item* item) { return item != nullptr ? value_of(item) : "(miss)"; }
+  std::ptrdiff_t offset_of(const Item* item) const {
+    return reinterpret_cast<const std::byte*>(item) - arena_.bytes().data();
+  }
+
+  GuardedArena arena_;
   std::unique_ptr<Partition> partition_;
 };
 

@@ -1,0 +1,104 @@
+// Pages: each given once, the limit obeyed, and the largest arena's last byte still has an address.
+#include "store/page_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "support/seed.h"
+#include "unit/store/guarded_arena.h"
+
+namespace millrace::store::tests {
+namespace {
+
+TEST(PagePool, GivesLowestAddressesFirstAndEachOnce) {
+  const GuardedArena arena(8);
+  PagePool pool(arena.bytes());
+  for (std::uint32_t page = 0; page < 8; ++page) {
+    EXPECT_EQ(pool.available(), 8 - page);
+    EXPECT_EQ(pool.take(PageUse::Slab), page);
+  }
+  EXPECT_EQ(pool.take(PageUse::Index), kNoPage);
+  EXPECT_EQ(pool.in_use(), 8U);
+  pool.check();
+}
+
+TEST(PagePool, PrefersAPageThatCameBackToOneNeverTouched) {
+  const GuardedArena arena(8);
+  PagePool pool(arena.bytes());
+  pool.take(PageUse::Slab);
+  pool.take(PageUse::Slab);
+  pool[0].used = 7;
+  pool.give_back(0);
+  EXPECT_EQ(pool.take(PageUse::Index), 0U);
+  EXPECT_EQ(pool[0].use, PageUse::Index);
+  EXPECT_EQ(pool[0].used, 0U) << "a page comes without its past";
+  EXPECT_EQ(pool.take(PageUse::Slab), 2U);
+}
+
+TEST(PagePool, ALowerLimitLeavesASurplusAndGivesNothing) {
+  const GuardedArena arena(8);
+  PagePool pool(arena.bytes());
+  for (int n = 0; n < 6; ++n) {
+    pool.take(PageUse::Slab);
+  }
+  pool.set_limit(4);
+  EXPECT_EQ(pool.surplus(), 2U);
+  EXPECT_EQ(pool.available(), 0U);
+  EXPECT_EQ(pool.take(PageUse::Slab), kNoPage);
+  pool.give_back(5);
+  EXPECT_EQ(pool.take(PageUse::Slab), kNoPage);
+  EXPECT_EQ(pool.take(PageUse::Slab, 6), 5U) << "in exchange for the one that was made free";
+  EXPECT_EQ(pool.take(PageUse::Slab, 6), kNoPage);
+  pool.set_limit(8);
+  EXPECT_EQ(pool.available(), 2U);
+  pool.check();
+}
+
+TEST(PagePool, RandomTakingAndGivingNeverHandsOutAPageTwice) {
+  const GuardedArena arena(64);
+  PagePool pool(arena.bytes());
+  std::mt19937_64 random(millrace::tests::test_seed());
+  std::set<std::uint32_t> taken;
+  for (int step = 0; step < 20'000; ++step) {
+    if (random() % 2 == 0) {
+      const std::uint32_t page = pool.take(PageUse::Slab);
+      if (page == kNoPage) {
+        ASSERT_EQ(taken.size(), 64U);
+      } else {
+        ASSERT_TRUE(taken.insert(page).second);
+      }
+    } else if (!taken.empty()) {
+      auto it = taken.begin();
+      std::advance(it, static_cast<std::ptrdiff_t>(random() % taken.size()));
+      pool.give_back(*it);
+      taken.erase(it);
+    }
+    ASSERT_EQ(pool.in_use(), taken.size());
+  }
+  pool.check();
+}
+
+TEST(PagePool, TheLargestArenaIsAddressedToItsLastByte) {
+  constexpr std::uint32_t kPages = kArenaBytesMax / kPageBytes;
+  const GuardedArena arena(kPages, false);
+  PagePool pool(arena.bytes());
+  EXPECT_EQ(pool.pages(), kPages);
+  std::uint32_t last = kNoPage;
+  for (std::uint32_t n = 0; n < kPages; ++n) {
+    last = pool.take(PageUse::Slab);
+  }
+  EXPECT_EQ(last, kPages - 1);
+  EXPECT_EQ(pool.take(PageUse::Slab), kNoPage);
+
+  const std::byte* last_unit = arena.bytes().data() + kArenaBytesMax - kUnitBytes;
+  const ItemRef ref = pool.ref_of(last_unit);
+  EXPECT_EQ(static_cast<std::uint32_t>(ref), 0xffff'ffffU);
+  EXPECT_EQ(pool.at(ref), last_unit);
+  EXPECT_EQ(PagePool::page_of(ref), kPages - 1);
+  EXPECT_EQ(pool.address(kPages - 1) + kPageBytes - kUnitBytes, last_unit);
+}
+
+}  // namespace
+}  // namespace millrace::store::tests
