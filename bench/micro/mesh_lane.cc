@@ -1,4 +1,5 @@
-// What a message between cores costs: producer and consumer on one thread (instructions), and on two (the lines' journey).
+// What a message between cores costs: producer and consumer on one thread (instructions), and on two (the lines'
+// journey).
 
 #include <benchmark/benchmark.h>
 
@@ -78,3 +79,5 @@ void lane_two_threads(benchmark::State& state) {
 BENCHMARK(lane_two_threads)->Arg(1)->Arg(16)->Arg(64)->UseRealTime();
 
 }  // namespace
+
+BENCHMARK_MAIN();
