@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -61,38 +61,57 @@ Result<void> raise_core_limit() {
   return {};
 }
 
-Result<void> lock_all_memory() {
-  if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-    return fail(fmt::format("-k: cannot lock memory: {}. Run as root or raise ulimit -l (LimitMEMLOCK=)", reason()));
+Result<Background> Background::enter() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return fail(fmt::format("-d: no pipe: {}", reason()));
   }
-  return {};
-}
-
-Result<void> go_to_background() {
   const pid_t child = fork();
   if (child < 0) {
     return fail(fmt::format("-d: cannot fork: {}", reason()));
   }
   if (child > 0) {
-    _exit(0);
+    close(ends[1]);
+    char serves = 0;
+    if (read(ends[0], &serves, 1) == 1) {
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
   }
-  if (setsid() < 0) {
+  close(ends[0]);
+  Background background(ends[1]);
+  if (setsid() < 0 || chdir("/") != 0) {
     return fail(fmt::format("-d: cannot leave the terminal: {}", reason()));
+  }
+  return background;
+}
+
+Background::~Background() {
+  if (parent_ >= 0) {
+    close(parent_);
+  }
+}
+
+Result<void> Background::settle() {
+  if (parent_ < 0) {
+    return {};
   }
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0 || chdir("/") != 0) {
+  if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) {
     return fail(fmt::format("-d: cannot leave the terminal: {}", reason()));
-  }
-  for (const int stream : {0, 1, 2}) {
-    dup2(null, stream);
   }
   if (null > 2) {
     close(null);
   }
+  // A parent that was killed meanwhile misses nothing.
+  [[maybe_unused]] const ssize_t told = write(parent_, "", 1);
+  close(std::exchange(parent_, -1));
   return {};
 }
 
-Result<void> become_user(const std::string& user) {
+Result<void> become_user(const std::string& user, const std::string& unix_path) {
   if (geteuid() != 0 || user.empty() || user == "root") {
     return {};
   }
@@ -100,6 +119,9 @@ Result<void> become_user(const std::string& user) {
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr) {
     return fail(fmt::format("-u {}: there is no such user", user));
+  }
+  if (!unix_path.empty() && chown(unix_path.c_str(), entry->pw_uid, entry->pw_gid) != 0) {
+    return fail(fmt::format("-u {}: cannot give {} to that user: {}", user, unix_path, reason()));
   }
   if (setgroups(0, nullptr) != 0 || setgid(entry->pw_gid) != 0 || setuid(entry->pw_uid) != 0) {
     return fail(fmt::format("-u {}: cannot become that user: {}", user, reason()));

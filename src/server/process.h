@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 
@@ -15,14 +16,31 @@ Result<void> raise_descriptor_limit(std::uint32_t connections, std::uint32_t wor
 /// -r: core files as large as the hard limit allows.
 Result<void> raise_core_limit();
 
-/// -k: keeps every page of the process in memory.
-Result<void> lock_all_memory();
+/// -d: a child goes on without the terminal. The parent stays until the child serves or has ended, and leaves with its
+/// status, so that whoever started it sees a start that failed, and why.
+class Background {
+ public:
+  /// Returns in the child. Call before any thread is started.
+  static Result<Background> enter();
+  /// Of a process that stays where it is.
+  Background() = default;
+  Background(Background&& other) noexcept : parent_(std::exchange(other.parent_, -1)) {}
+  Background& operator=(Background&& other) noexcept {
+    std::swap(parent_, other.parent_);
+    return *this;
+  }
+  ~Background();
+  /// The child serves: lets its parent and its terminal go.
+  Result<void> settle();
 
-/// -d: into the background, away from the terminal. Returns in the child; call before any thread is started.
-Result<void> go_to_background();
+ private:
+  explicit Background(int parent) : parent_(parent) {}
+  int parent_ = -1;  ///< a pipe: a byte says that we serve, its end that we do not
+};
 
-/// -u: becomes `user` for good, all threads. Does nothing when we are not root.
-Result<void> become_user(const std::string& user);
+/// -u: becomes `user` for good, all threads; the socket file at `unix_path`, if not empty, becomes the user's too. Does
+/// nothing when we are not root.
+Result<void> become_user(const std::string& user, const std::string& unix_path);
 
 /// -P: writes the pid on construction, removes the file on destruction.
 class PidFile {

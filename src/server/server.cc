@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/topology.h"
@@ -159,9 +160,6 @@ Result<void> settle_process(const config::Options& options, std::uint32_t worker
   if (auto raised = raise_descriptor_limit(options.connections_max, workers); !raised) {
     spdlog::warn("{}", raised.error().what);
   }
-  if (options.locks_memory) {
-    return lock_all_memory();
-  }
   return {};
 }
 
@@ -177,7 +175,7 @@ void log_start(const config::Options& options, const Crew& crew, const Listening
   }
 }
 
-Result<int> serve(const config::Options& options, const Plan& plan) {
+Result<int> serve(const config::Options& options, const Plan& plan, Background& background) {
   const auto workers = static_cast<std::uint32_t>(plan.workers.size());
   if (auto settled = settle_process(options, workers); !settled) {
     return std::unexpected(settled.error());
@@ -200,7 +198,7 @@ Result<int> serve(const config::Options& options, const Plan& plan) {
     }
     pid_file = std::move(*created);
   }
-  if (auto became = become_user(options.user); !became) {
+  if (auto became = become_user(options.user, options.unix_path); !became) {
     return std::unexpected(became.error());
   }
   shared.settings = config::settings_stats(options, workers, listening->port());
@@ -209,6 +207,9 @@ Result<int> serve(const config::Options& options, const Plan& plan) {
   }
   log_start(options, crew, *listening);
   crew.run();
+  if (auto settled = background.settle(); !settled) {
+    return std::unexpected(settled.error());
+  }
   wait_for_stop(shared);
   return 0;
 }
@@ -236,12 +237,15 @@ Result<int> run(const config::Options& options) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);  // nothing to reload yet
+  Background background;
   if (options.daemonizes) {
-    if (auto gone = go_to_background(); !gone) {
-      return std::unexpected(gone.error());
+    auto entered = Background::enter();
+    if (!entered) {
+      return std::unexpected(entered.error());
     }
+    background = std::move(*entered);
   }
-  return serve(options, *plan);
+  return serve(options, *plan, background);
 }
 
 }  // namespace millrace::server

@@ -65,7 +65,8 @@ Result<void> WorkerThread::prepare() {
   auto arena = HugeMemory::reserve(
       {.bytes = placement_.partition_bytes,
        .node = placement_.node,
-       .explicit_pages = options_.wants_huge_pages ? ExplicitPages::Required : ExplicitPages::IfThere});
+       .explicit_pages = options_.wants_huge_pages ? ExplicitPages::Required : ExplicitPages::IfThere,
+       .locks = options_.locks_memory});
   if (!arena) {
     return std::unexpected(arena.error());
   }
@@ -74,6 +75,9 @@ Result<void> WorkerThread::prepare() {
     return touched;
   }
   memory_text_ = arena_->text();
+  for (const std::string& note : arena_->notes()) {
+    memory_text_ += "; " + note;
+  }
   auto partition = store::Partition::create({.arena = arena_->bytes(),
                                              .item_bytes_max = options_.item_bytes_max,
                                              .chunk_bytes_min = options_.chunk_bytes_min,
