@@ -9,11 +9,16 @@
 #include "base/affinity.h"
 #include "base/clock.h"
 #include "bench/load/client_set.h"
+#include "bench/load/measured_window.h"
+#include "bench/load/paced_phase.h"
 #include "bench/load/replay_phase.h"
 #include "bench/load/steady_phase.h"
+#include "bench/load/timeline_collector.h"
 
 namespace millrace::load {
 namespace {
+
+constexpr Duration kLead = milliseconds(2);  // so that every thread is there when a step begins
 
 Duration from_seconds(double s) { return {static_cast<std::int64_t>(s * 1e9)}; }
 
@@ -46,121 +51,141 @@ std::pair<std::uint64_t, std::uint64_t> share(std::uint64_t total, std::uint32_t
 
 }  // namespace
 
-struct Generator::ThreadOutcome {
+/// What a thread leaves behind.
+struct Generator::Thread {
   std::optional<Error> error;  ///< it could not begin
-  std::vector<PhaseResult> phases;
   Failures failures;
 };
 
-/// Where the threads meet: after making ready, and before each phase.
-class Generator::PhaseGate {
+/// Where the threads meet whoever says what comes next: when ready, and before each step.
+class Generator::Gate {
  public:
-  explicit PhaseGate(std::uint32_t threads) : barrier_(threads) {}
+  explicit Gate(std::uint32_t threads) : barrier_(threads + 1) {}
+
   void report_failure() noexcept { has_failed_ = true; }
-  /// False: some thread could not begin, so none does.
-  bool pass() {
+  /// All are ready; false: some thread could not begin, so none does.
+  bool pass_ready() {
     barrier_.arrive_and_wait();
     return !has_failed_;
+  }
+  /// Nothing: the run is over.
+  void say(std::optional<Order> order) {
+    order_ = order;
+    barrier_.arrive_and_wait();
+  }
+  std::optional<Order> hear() {
+    barrier_.arrive_and_wait();
+    return order_;
   }
 
  private:
   std::atomic<bool> has_failed_ = false;
+  std::optional<Order> order_;  ///< not said anew before all have given the results of the last
   std::barrier<> barrier_;
 };
 
-void PhaseReport::add(const PhaseResult& thread, std::uint32_t threads) {
-  window = std::max(window, thread.window);
-  tally.merge(thread.tally);
-  latency_ns.merge(thread.latency_ns.all());
-  latency_ns_of.merge(thread.latency_ns);
-  if (thread.window.ns > 0) {
-    const auto whole = static_cast<double>(thread.window.ns);
-    const double ran = static_cast<double>(thread.usage.ran_ns) / whole;
-    core_share_max = std::max(core_share_max, ran);
-    core_share_mean += ran / threads;
-    waited_share_max = std::max(waited_share_max, static_cast<double>(thread.usage.waited_ns) / whole);
-  }
-  records_replayed += thread.records_replayed;
-  is_complete = is_complete && thread.is_complete;
-}
-
-double PhaseReport::requests_per_s() const noexcept {
-  return window.ns <= 0 ? 0 : static_cast<double>(tally.requests) * 1e9 / static_cast<double>(window.ns);
-}
-
-double PhaseReport::keys_per_s() const noexcept {
-  return window.ns <= 0
-             ? 0
-             : static_cast<double>(tally.keys_asked + tally.stores().requests) * 1e9 / static_cast<double>(window.ns);
-}
-
 Generator::Generator(const Options& options, const Workload& workload, const dataplane::Endpoint& server,
-                     const Trace* trace, TransportFactory make_transport)
+                     const Trace* trace, TransportFactory make_transport, RunHooks hooks)
     : options_(options),
       workload_(workload),
       server_(server),
       trace_(trace),
-      make_transport_(std::move(make_transport)) {
-  for (std::uint32_t round = 1; round <= options.rounds; ++round) {
-    for (const Mode mode : options.modes) {
-      if (mode != Mode::Fill || round == 1) {
-        steps_.push_back({mode, round});
-      }
-    }
-  }
-}
+      make_transport_(std::move(make_transport)),
+      hooks_(std::move(hooks)),
+      exchange_(options.threads) {}
 
 std::uint32_t Generator::connections_of(std::uint32_t thread) const noexcept {
   return static_cast<std::uint32_t>(share(options_.connections, thread, options_.threads).second);
 }
 
 Result<RunReport> Generator::run(const std::atomic<bool>& stop) {
-  PhaseGate gate(options_.threads);
-  std::vector<ThreadOutcome> outcomes(options_.threads);
+  Gate gate(options_.threads);
+  std::vector<Thread> outcomes(options_.threads);
+  RunReport report;
   {
     std::vector<std::jthread> threads;
     for (std::uint32_t i = 0; i < options_.threads; ++i) {
-      threads.emplace_back([this, i, &gate, &outcome = outcomes[i], &stop] { run_thread(i, gate, outcome, stop); });
+      threads.emplace_back([this, i, &gate, &own = outcomes[i], &stop] { run_thread(i, gate, own, stop); });
+    }
+    if (gate.pass_ready()) {
+      RunPlan plan(options_);
+      SystemClock clock;
+      std::uint32_t index = 0;
+      auto step = plan.next();
+      while (step) {
+        gate.say(Order{.step = *step, .index = index++, .begin = clock.now() + kLead});
+        std::uint64_t failures = 0;
+        PhaseReport phase = collect(*step, failures);
+        plan.note(phase, failures);
+        if (hooks_.on_phase) {
+          hooks_.on_phase(phase);
+        }
+        report.phases.push_back(std::move(phase));
+        step = stop ? std::nullopt : plan.next();
+      }
+      gate.say(std::nullopt);
+      report.knee = plan.knee();
     }
   }
-  RunReport report;
-  for (const ThreadOutcome& outcome : outcomes) {
+  for (const Thread& outcome : outcomes) {
     if (outcome.error) {
       return std::unexpected(*outcome.error);
     }
     report.failures.merge(outcome.failures);
   }
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    PhaseReport phase;
-    phase.mode = steps_[i].mode;
-    phase.round = steps_[i].round;
-    for (const ThreadOutcome& outcome : outcomes) {
-      phase.add(outcome.phases[i], options_.threads);
-    }
-    report.phases.push_back(std::move(phase));
-  }
   return report;
 }
 
-void Generator::run_thread(std::uint32_t thread, PhaseGate& gate, ThreadOutcome& outcome,
-                           const std::atomic<bool>& stop) const {
+PhaseReport Generator::collect(const Step& step, std::uint64_t& failures) {
+  PhaseReport phase;
+  phase.mode = step.mode;
+  phase.round = step.round;
+  phase.pace = step.pace;
+  TimelineCollector timeline(options_.threads, from_seconds(options_.interval_s),
+                             [&](const TimePoint& point, const OperationLatencies& latency_ns, std::uint64_t seen) {
+                               if (hooks_.on_point) {
+                                 hooks_.on_point(step, point, latency_ns, seen);
+                               }
+                             });
+  std::vector<PhaseResult> results(options_.threads);
+  for (std::uint32_t missing = options_.threads; missing > 0;) {
+    auto delivery = exchange_.wait();
+    for (auto& interval : delivery.intervals) {
+      timeline.add(*interval);
+      exchange_.give_back(std::move(interval));
+    }
+    for (auto& [thread, result] : delivery.results) {
+      timeline.end_thread(thread);
+      results[thread] = std::move(result);
+      --missing;
+    }
+  }
+  for (const PhaseResult& result : results) {
+    phase.add(result, options_.threads);
+    failures += result.failures;
+  }
+  phase.timeline = timeline.take();
+  return phase;
+}
+
+void Generator::run_thread(std::uint32_t thread, Gate& gate, Thread& own, const std::atomic<bool>& stop) {
   std::unique_ptr<dataplane::Transport> transport;
   if (!options_.cores.empty()) {
     if (auto pinned = pin_this_thread(options_.cores[thread]); !pinned) {
-      outcome.error = pinned.error();
+      own.error = pinned.error();
     }
   }
-  if (!outcome.error) {
+  if (!own.error) {
     if (auto made = make_transport_(thread, connections_of(thread))) {
       transport = std::move(*made);
     } else {
-      outcome.error = made.error();
+      own.error = made.error();
     }
   }
-  if (outcome.error) {
+  if (own.error) {
     gate.report_failure();
   }
-  if (!gate.pass()) {
+  if (!gate.pass_ready()) {
     return;
   }
   SystemClock clock;
@@ -173,27 +198,38 @@ void Generator::run_thread(std::uint32_t thread, PhaseGate& gate, ThreadOutcome&
                    .verifies_sizes = !is_replay,
                    .reads_through = is_replay},
                   stop);
-  for (std::uint32_t i = 0; i < steps_.size(); ++i) {
-    gate.pass();
-    outcome.phases.push_back(run_step(steps_[i], i, thread, clients, stop));
+  while (const auto order = gate.hear()) {
+    PhaseResult result = run_step(*order, thread, clients, stop);
+    result.failures = clients.stats().failures.total();
+    exchange_.give_result(thread, std::move(result));
   }
   clients.close();
-  outcome.failures = clients.stats().failures;
+  own.failures = clients.stats().failures;
 }
 
-PhaseResult Generator::run_step(const Step& step, std::uint32_t index, std::uint32_t thread, ClientSet& clients,
-                                const std::atomic<bool>& stop) const {
+PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, ClientSet& clients,
+                                const std::atomic<bool>& stop) {
+  const Step& step = order.step;
+  do {
+    clients.poll(std::max(Duration{}, order.begin - clients.now()));
+  } while (clients.now() < order.begin);
+  const bool is_warmed = step.mode != Mode::Fill && step.mode != Mode::Replay;
+  MeasuredWindow window(clients, exchange_,
+                        {.thread = thread,
+                         .opens = order.begin + (is_warmed ? from_seconds(options_.warmup_s) : Duration{}),
+                         .interval = from_seconds(options_.interval_s)});
   if (step.mode == Mode::Replay) {
-    return ReplayPhase(clients, *trace_, {.thread = thread, .threads = options_.threads, .ttl_s = options_.ttl_s})
+    return ReplayPhase(clients, *trace_, {.thread = thread, .threads = options_.threads, .ttl_s = options_.ttl_s},
+                       window)
         .run(stop);
   }
-  const std::uint64_t seed = mix64(options_.seed + (std::uint64_t{thread} << 32) + (std::uint64_t{index} << 48));
+  const std::uint64_t seed = mix64(options_.seed + (std::uint64_t{thread} << 32) + (std::uint64_t{order.index} << 48));
   const MixPlan mix{.weights = weights_of(step.mode, options_),
                     .keys_per_get = step.mode == Mode::MultiGet ? options_.keys_per_get : 1,
                     .ttl_s = options_.ttl_s,
                     .seed = seed};
   const auto run_steady = [&](const KeySequence& keys, const SteadyPlan& plan) {
-    return SteadyPhase(clients, OperationMix(workload_, keys, mix), plan).run(stop);
+    return SteadyPhase(clients, OperationMix(workload_, keys, mix), plan, window).run(stop);
   };
   SteadyPlan plan;
   if (step.mode == Mode::Fill) {
@@ -204,14 +240,20 @@ PhaseResult Generator::run_step(const Step& step, std::uint32_t index, std::uint
     plan.requests = count;
     return run_steady(KeySequence(KeyOrder::Sequential, 0, first, count, seed), plan);
   }
-  plan.warmup = from_seconds(options_.warmup_s);
   if (options_.seconds) {
     plan.length = from_seconds(*options_.seconds);
   }
   if (options_.requests) {
     plan.requests = share(*options_.requests, thread, options_.threads).second;
   }
-  return run_steady(KeySequence(options_.order, options_.zipf_exponent, 0, options_.keys, seed), plan);
+  const KeySequence keys(options_.order, options_.zipf_exponent, 0, options_.keys, seed);
+  if (step.pace) {
+    return PacedPhase(clients, OperationMix(workload_, keys, mix),
+                      Schedule(*step.pace, thread, options_.threads, order.begin, seed),
+                      {.length = plan.length, .requests = plan.requests, .idling = options_.idling}, window)
+        .run(stop);
+  }
+  return run_steady(keys, plan);
 }
 
 }  // namespace millrace::load

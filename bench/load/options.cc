@@ -13,10 +13,15 @@ namespace {
 const std::map<std::string, Mode> kModes{{"fill", Mode::Fill}, {"get", Mode::Get},           {"set", Mode::Set},
                                          {"mix", Mode::Mix},   {"multiget", Mode::MultiGet}, {"replay", Mode::Replay}};
 
+const std::map<std::string, Arrivals> kArrivals{{"constant", Arrivals::Constant}, {"poisson", Arrivals::Poisson}};
+const std::map<std::string, Idling> kIdlings{{"near", Idling::Near}, {"sleep", Idling::Sleep}, {"spin", Idling::Spin}};
+
 constexpr std::uint32_t kValueBytesMax = 1U << 30;
 constexpr std::uint32_t kReplayDepth = 16;
 constexpr std::uint32_t kConnections = 16;
 constexpr double kSeconds = 10;
+constexpr double kTrialSeconds = 3;
+constexpr double kTrialWarmup = 0.5;
 
 template <typename T>
 bool parse_whole(std::string_view text, T& number) {
@@ -32,6 +37,26 @@ Result<void> parse_value_bytes(std::string_view text, Options& options) {
       parse_whole(dash == std::string_view::npos ? text : text.substr(dash + 1), options.value_bytes_max);
   if (!is_read || options.value_bytes_min > options.value_bytes_max || options.value_bytes_max > kValueBytesMax) {
     return fail(fmt::format("--value-bytes \"{}\" is no size: say 64, or 32-1024 for a range, up to 1 GiB.", text));
+  }
+  return {};
+}
+
+Result<void> complete_pace(Options& options, bool has_warmup) {
+  if (options.is_replay() && (options.rate_per_s || options.finds_knee)) {
+    return fail("A replay runs as fast as it goes: it takes no --rate and no --find-knee.");
+  }
+  if (!options.finds_knee) {
+    return {};
+  }
+  const auto fills = std::ranges::count(options.modes, Mode::Fill);
+  if (std::ssize(options.modes) != fills + 1 || options.modes.back() == Mode::Fill || options.rounds > 1) {
+    return fail("--find-knee searches one mode, in one round: say --mode get, or --mode fill,get.");
+  }
+  if (!options.seconds && !options.requests) {
+    options.seconds = kTrialSeconds;
+  }
+  if (!has_warmup) {
+    options.warmup_s = kTrialWarmup;
   }
   return {};
 }
@@ -178,12 +203,30 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->transform(CLI::CheckedTransformer(kModes, CLI::ignore_case));
   app.add_option("--rounds", options.rounds, "how often to run the modes other than fill")->check(CLI::Range(1, 10000));
-  app.add_option("--seconds", options.seconds, "measured time of each phase; default 10, unless --requests is given")
+  app.add_option("--seconds", options.seconds,
+                 "measured time of each phase; default 10, in a search 3, unless --requests is given")
       ->check(CLI::Range(0.001, 1e6));
   app.add_option("--requests", options.requests, "measured requests of each phase; replay: records of the trace")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62));
-  app.add_option("--warmup-seconds", options.warmup_s, "time before each measured phase; default 0")
-      ->check(CLI::Range(0.0, 1e6));
+  auto* warmup_option = app.add_option("--warmup-seconds", options.warmup_s,
+                                       "time before each measured phase; default 0, in a search 0.5")
+                            ->check(CLI::Range(0.0, 1e6));
+
+  app.add_option("--rate", options.rate_per_s,
+                 "open loop: so many requests a second, of all threads together; latency counts from when each was due")
+      ->check(CLI::Range(0.001, 1e9));
+  app.add_option("--arrivals", options.arrivals, "open loop: constant or poisson; default constant")
+      ->transform(CLI::CheckedTransformer(kArrivals, CLI::ignore_case));
+  app.add_option(
+         "--idling", options.idling,
+         "open loop, until the next request is due: near (sleep, but not the last 100 us; default), sleep (for a "
+         "generator that shares its cores), spin (never sleep)")
+      ->transform(CLI::CheckedTransformer(kIdlings, CLI::ignore_case));
+  app.add_flag("--find-knee", options.finds_knee,
+               "search the highest open-loop rate that keeps p99 under --p99-us; begins at --rate when given");
+  app.add_option("--p99-us", options.p99_max_us, "--find-knee: the bound; default 1000")->check(CLI::Range(1.0, 1e9));
+  app.add_option("--knee-trials", options.knee_trials_max, "--find-knee: at most so many measurements; default 24")
+      ->check(CLI::Range(1, 1000));
 
   app.add_option("--trace", options.trace_path, "mode replay: lines of `key value_size [ttl op]`, plain or gzip");
   app.add_option("--model-memory", options.model_memory_bytes,
@@ -191,6 +234,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->transform(CLI::AsSizeValue(false));
   app.add_option("--json", options.json_path,
                  "write the report to this file too; - for standard output instead of the table");
+  app.add_option("--html", options.html_path, "write the report as one self-contained page to this file");
+  app.add_option("--hdr", options.hdr_path, "write latencies over time to this file, for HdrHistogram's tools");
+  app.add_option("--interval-seconds", options.interval_s, "of the figures over time; default 1")
+      ->check(CLI::Range(0.01, 3600.0));
+  app.add_flag("--live", options.shows_live, "a line an interval on standard error, even when that is no terminal");
 
   try {
     app.parse(argc, argv);
@@ -206,6 +254,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   }
   if (auto parsed = parse_value_bytes(value_bytes, options); !parsed) {
     return std::unexpected(parsed.error());
+  }
+  if (auto completed = complete_pace(options, warmup_option->count() > 0); !completed) {
+    return std::unexpected(completed.error());
   }
   if (auto completed = complete(options, zipf_option->count() > 0, is_sequential); !completed) {
     return std::unexpected(completed.error());

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "bench/load/key_sequence.h"
 #include "bench/load/phase.h"
+#include "bench/load/schedule.h"
 
 namespace millrace::load {
 
@@ -42,11 +43,22 @@ struct Options {
   double warmup_s = 0;
   std::optional<double> seconds;
   std::optional<std::uint64_t> requests;
+  // Pace
+  std::optional<double> rate_per_s;  ///< open loop, all threads together; nothing: closed loop
+  Arrivals arrivals = Arrivals::Constant;
+  Idling idling = Idling::Near;
+  bool finds_knee = false;
+  double p99_max_us = 1000;
+  std::uint32_t knee_trials_max = 24;
   // Replay
   std::string trace_path;
   std::uint64_t model_memory_bytes = 0;  ///< 0: no model
   // Report
   std::string json_path;
+  std::string html_path;
+  std::string hdr_path;
+  double interval_s = 1;  ///< of the figures over time
+  bool shows_live = false;
 
   [[nodiscard]] bool is_replay() const noexcept { return modes.size() == 1 && modes.front() == Mode::Replay; }
 };

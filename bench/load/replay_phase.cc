@@ -12,16 +12,13 @@ constexpr Duration kPollWait = milliseconds(20);
 }  // namespace
 
 PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
-  clients_->poll(Duration{});
-  const Instant begin = clients_->now();
-  clients_->stats().open_window();
-  const CoreUsage usage_at_begin = this_thread_usage();
   // Without one of its connections the rest of the trace would be another trace.
   const auto is_whole = [this] { return clients_->open_count() == clients_->all().size() && !clients_->all().empty(); };
   const auto is_idle = [](const auto& connection) { return connection->is_idle(); };
   bool has_more = true;
   clients_->make_all_ready();
   while (has_more && is_whole() && !stop.load(std::memory_order_relaxed)) {
+    window_->tick();
     write_missed();
     write_records();
     clients_->flush();
@@ -33,10 +30,7 @@ PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
   if (!result.is_complete) {
     clients_->drain();
   }
-  result.usage = this_thread_usage() - usage_at_begin;
-  result.window = clients_->now() - begin;
-  result.tally = clients_->stats().tally;
-  result.latency_ns = clients_->stats().latency_ns;
+  window_->close(result);
   result.records_replayed = written_;
   return result;
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "bench/load/client_set.h"
+#include "bench/load/measured_window.h"
 #include "bench/load/phase.h"
 #include "bench/load/trace.h"
 
@@ -24,8 +25,8 @@ struct ReplayPlan {
 
 class ReplayPhase {
  public:
-  ReplayPhase(ClientSet& clients, const Trace& trace, const ReplayPlan& plan) noexcept
-      : clients_(&clients), trace_(&trace), plan_(plan) {}
+  ReplayPhase(ClientSet& clients, const Trace& trace, const ReplayPlan& plan, MeasuredWindow& window) noexcept
+      : clients_(&clients), trace_(&trace), plan_(plan), window_(&window) {}
 
   PhaseResult run(const std::atomic<bool>& stop);
 
@@ -38,6 +39,7 @@ class ReplayPhase {
   ClientSet* clients_;
   const Trace* trace_;
   ReplayPlan plan_;
+  MeasuredWindow* window_;
   std::size_t cursor_ = 0;
   std::uint64_t written_ = 0;
 };

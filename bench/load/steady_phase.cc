@@ -9,57 +9,34 @@ constexpr Duration kPollWait = milliseconds(20);
 
 }  // namespace
 
-SteadyPhase::SteadyPhase(ClientSet& clients, OperationMix mix, const SteadyPlan& plan)
-    : clients_(&clients), mix_(std::move(mix)), plan_(plan) {}
+SteadyPhase::SteadyPhase(ClientSet& clients, OperationMix mix, const SteadyPlan& plan, MeasuredWindow& window)
+    : clients_(&clients), mix_(std::move(mix)), plan_(plan), window_(&window) {}
 
 PhaseResult SteadyPhase::run(const std::atomic<bool>& stop) {
-  clients_->poll(Duration{});
-  const Instant begin = clients_->now();
-  bool is_open = false;
-  bool has_more = true;
   clients_->make_all_ready();
+  bool has_more = true;
   while (has_more && !stop.load(std::memory_order_relaxed) && clients_->open_count() > 0) {
-    if (!is_open && clients_->now() - begin >= plan_.warmup) {
-      open_window();
-      is_open = true;
+    if (window_->tick()) {
+      left_ = plan_.requests.value_or(UINT64_MAX);
     }
     for (ClientConnection* const connection : clients_->ready()) {
       refill(*connection);
     }
     clients_->flush();
     clients_->poll(kPollWait);
-    const bool is_late = is_open && plan_.length && clients_->now() - opened_ >= *plan_.length;
-    has_more = left_ > 0 && !is_late;
+    has_more = left_ > 0 && !(plan_.length && window_->age() >= *plan_.length);
   }
-  result_.is_complete = !has_more && clients_->open_count() > 0;
-  if (!is_open) {
-    open_window();  // stopped while warming up: an empty window
-  }
-  if (plan_.length && result_.is_complete && left_ > 0) {
-    close_window();
+  PhaseResult result;
+  result.is_complete = !has_more && clients_->open_count() > 0;
+  if (plan_.length && result.is_complete && left_ > 0) {
+    window_->close(result);
     clients_->drain();
   } else {
     // A counted phase ends with its last reply.
     clients_->drain();
-    close_window();
+    window_->close(result);
   }
-  return result_;
-}
-
-void SteadyPhase::open_window() {
-  opened_ = clients_->now();
-  clients_->stats().open_window();
-  usage_at_open_ = this_thread_usage();
-  if (plan_.requests) {
-    left_ = *plan_.requests;
-  }
-}
-
-void SteadyPhase::close_window() {
-  result_.usage = this_thread_usage() - usage_at_open_;
-  result_.window = clients_->now() - opened_;
-  result_.tally = clients_->stats().tally;
-  result_.latency_ns = clients_->stats().latency_ns;
+  return result;
 }
 
 void SteadyPhase::refill(ClientConnection& connection) {

@@ -8,36 +8,32 @@
 
 #include "base/time.h"
 #include "bench/load/client_set.h"
+#include "bench/load/measured_window.h"
 #include "bench/load/operation_mix.h"
 #include "bench/load/phase.h"
 
 namespace millrace::load {
 
 struct SteadyPlan {
-  Duration warmup{};
   std::optional<Duration> length{};         ///< of the window after the warm-up
   std::optional<std::uint64_t> requests{};  ///< of this thread, after the warm-up; with neither: until stopped
 };
 
 class SteadyPhase {
  public:
-  SteadyPhase(ClientSet& clients, OperationMix mix, const SteadyPlan& plan);
+  SteadyPhase(ClientSet& clients, OperationMix mix, const SteadyPlan& plan, MeasuredWindow& window);
 
   PhaseResult run(const std::atomic<bool>& stop);
 
  private:
   void refill(ClientConnection& connection);
   [[nodiscard]] bool write_one(ClientConnection& connection);
-  void open_window();
-  void close_window();
 
   ClientSet* clients_;
   OperationMix mix_;
   SteadyPlan plan_;
+  MeasuredWindow* window_;
   std::uint64_t left_ = UINT64_MAX;  ///< requests yet to be written
-  Instant opened_{};
-  CoreUsage usage_at_open_{};
-  PhaseResult result_;
 };
 
 }  // namespace millrace::load

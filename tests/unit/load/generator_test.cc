@@ -224,7 +224,7 @@ TEST(Generator, ALargeValueIsSplitOverManyReads) {
 
 TEST(Generator, AnInterruptedRunStillReports) {
   const RunReport report = TestRun(small({Mode::Fill, Mode::Get})).go(true);
-  ASSERT_EQ(report.phases.size(), 2U);
+  ASSERT_EQ(report.phases.size(), 1U) << "what had not begun is no part of it";
   EXPECT_FALSE(report.phases[0].is_complete);
   EXPECT_EQ(report.phases[0].tally.requests, 0U);
 }
