@@ -1,115 +1,15 @@
 // Whole runs of the generator against a cache server in memory.
-#include "bench/load/generator.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "bench/load/report.h"
-#include "tests/unit/load/memory_server.h"
-#include "tests/unit/load/test_seed.h"
+#include "tests/unit/load/test_run.h"
 
 namespace millrace::load {
 namespace {
-
-/// One run; keeps the servers of its threads to look into.
-class TestRun {
- public:
-  explicit TestRun(Options options, Fault fault = Fault::None, std::uint64_t fault_at = 0)
-      : options_(std::move(options)), fault_(fault), fault_at_(fault_at), servers_(options_.threads) {}
-
-  TestRun& with_trace(Trace trace) {
-    trace_ = std::move(trace);
-    return *this;
-  }
-  TestRun& with_items(const std::map<std::string, MemoryServer::Item, std::less<>>& items) {
-    items_ = items;
-    return *this;
-  }
-
-  RunReport go(bool is_stopped = false) {
-    const bool is_replay = options_.is_replay();
-    const auto keys = KeyText::make(options_.key_bytes, is_replay ? trace_.keys : options_.keys);
-    const Workload workload{*keys, ValueText(options_.value_bytes_min, options_.value_bytes_max,
-                                             is_replay ? trace_.value_bytes_max : options_.value_bytes_max)};
-    const std::uint64_t seed = options_.seed;
-    Generator generator(
-        options_, workload, {}, is_replay ? &trace_ : nullptr,
-        [&, seed](std::uint32_t thread, std::uint32_t) -> Result<std::unique_ptr<dataplane::Transport>> {
-          auto server = std::make_unique<Keeper>(seed + thread, fault_, fault_at_, servers_[thread]);
-          server->items = items_;
-          return server;
-        });
-    std::atomic<bool> stop = is_stopped;
-    auto report = generator.run(stop);
-    EXPECT_TRUE(report);
-    return *report;
-  }
-
-  /// What was left of thread `i`'s server.
-  struct Remains {
-    std::map<std::string, MemoryServer::Item, std::less<>> items;
-    std::vector<std::string> log;
-    std::uint64_t requests = 0;
-    std::uint32_t requests_in_one_send_max = 0;
-    bool all_gone = false;
-  };
-  [[nodiscard]] const Remains& server(std::uint32_t thread = 0) const { return servers_[thread]; }
-
- private:
-  class Keeper final : public dataplane::Transport {
-   public:
-    Keeper(std::uint64_t seed, Fault fault, std::uint64_t fault_at, Remains& remains)
-        : server_(seed, fault, fault_at), items(server_.items), remains_(remains) {}
-    ~Keeper() override {
-      remains_ = {server_.items, server_.log, server_.requests, server_.requests_in_one_send_max, server_.all_gone()};
-    }
-    std::size_t poll(Instant now, std::span<dataplane::Event> out, Duration wait) noexcept override {
-      return server_.poll(now, out, wait);
-    }
-    void submit(Instant now, std::span<const dataplane::TxOp> ops) noexcept override { server_.submit(now, ops); }
-    Status connect(const dataplane::Endpoint& to, ConnId& conn) noexcept override { return server_.connect(to, conn); }
-    void stop_accepting() noexcept override {}
-    [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override { return {}; }
-    [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override { return server_.counters(); }
-    dataplane::Waker& waker() noexcept override { return server_.waker(); }
-    [[nodiscard]] std::string peer_text(ConnId) const override { return {}; }
-    [[nodiscard]] std::string listener_text(ConnId) const override { return {}; }
-
-   private:
-    MemoryServer server_;
-
-   public:
-    std::map<std::string, MemoryServer::Item, std::less<>>& items;
-
-   private:
-    Remains& remains_;
-  };
-
-  Options options_;
-  Fault fault_;
-  std::uint64_t fault_at_;
-  Trace trace_;
-  std::map<std::string, MemoryServer::Item, std::less<>> items_;
-  std::vector<Remains> servers_;
-};
-
-Options small(std::vector<Mode> modes) {
-  Options options;
-  options.modes = std::move(modes);
-  options.connections = 3;
-  options.depth = 4;
-  options.keys = 200;
-  options.key_bytes = 12;
-  options.value_bytes_min = 0;
-  options.value_bytes_max = 90;
-  options.requests = 1000;
-  options.verifies = true;
-  options.timeout_s = 5;
-  options.seed = test_seed();
-  return options;
-}
 
 TEST(Generator, FillStoresEveryKeyOnceAndGetsFindThemAll) {
   TestRun run(small({Mode::Fill, Mode::Get}));
@@ -234,13 +134,18 @@ struct FaultCase {
   std::uint64_t Failures::* counted;
 };
 
-class GeneratorFault : public testing::TestWithParam<FaultCase> {};
+/// Each fault in a closed and in an open loop.
+class GeneratorFault : public testing::TestWithParam<std::tuple<FaultCase, bool>> {};
 
 TEST_P(GeneratorFault, IsCountedAndSaidAndNeverHangs) {
   Options options = small({Mode::Fill, Mode::Get});
   options.value_bytes_min = 20;
   options.timeout_s = 0.2;
-  const auto [fault, counted] = GetParam();
+  const auto [fault_case, is_open_loop] = GetParam();
+  const auto [fault, counted] = fault_case;
+  if (is_open_loop) {
+    options.rate_per_s = 20'000;
+  }
   TestRun run(options, fault, 210);  // after the fill
   const RunReport report = run.go();
   EXPECT_GT(report.failures.*counted, 0U);
@@ -262,17 +167,18 @@ TEST_P(GeneratorFault, IsCountedAndSaidAndNeverHangs) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, GeneratorFault,
-    testing::Values(FaultCase{Fault::Refuse, &Failures::connect}, FaultCase{Fault::NeverOpen, &Failures::connect},
-                    FaultCase{Fault::Close, &Failures::closed}, FaultCase{Fault::HalfClose, &Failures::closed},
-                    FaultCase{Fault::Reset, &Failures::reset}, FaultCase{Fault::Silence, &Failures::timeouts},
-                    FaultCase{Fault::Trickle, &Failures::verification}, FaultCase{Fault::Garbage, &Failures::protocol},
-                    FaultCase{Fault::EndlessLine, &Failures::protocol}, FaultCase{Fault::Unasked, &Failures::protocol},
-                    FaultCase{Fault::WrongKind, &Failures::protocol}, FaultCase{Fault::NoLineEnd, &Failures::protocol},
-                    FaultCase{Fault::ErrorReply, &Failures::error_replies},
-                    FaultCase{Fault::WrongKey, &Failures::verification},
-                    FaultCase{Fault::WrongFlags, &Failures::verification},
-                    FaultCase{Fault::WrongSize, &Failures::verification},
-                    FaultCase{Fault::WrongByte, &Failures::verification}));
+    testing::Combine(
+        testing::Values(
+            FaultCase{Fault::Refuse, &Failures::connect}, FaultCase{Fault::NeverOpen, &Failures::connect},
+            FaultCase{Fault::Close, &Failures::closed}, FaultCase{Fault::HalfClose, &Failures::closed},
+            FaultCase{Fault::Reset, &Failures::reset}, FaultCase{Fault::Silence, &Failures::timeouts},
+            FaultCase{Fault::Trickle, &Failures::verification}, FaultCase{Fault::Garbage, &Failures::protocol},
+            FaultCase{Fault::EndlessLine, &Failures::protocol}, FaultCase{Fault::Unasked, &Failures::protocol},
+            FaultCase{Fault::WrongKind, &Failures::protocol}, FaultCase{Fault::NoLineEnd, &Failures::protocol},
+            FaultCase{Fault::ErrorReply, &Failures::error_replies}, FaultCase{Fault::WrongKey, &Failures::verification},
+            FaultCase{Fault::WrongFlags, &Failures::verification}, FaultCase{Fault::WrongSize, &Failures::verification},
+            FaultCase{Fault::WrongByte, &Failures::verification}),
+        testing::Bool()));
 
 TEST(Generator, WithoutVerifyOnlyTheFormIsJudged) {
   for (const Fault fault : {Fault::WrongKey, Fault::WrongFlags, Fault::WrongSize, Fault::WrongByte}) {
