@@ -4,11 +4,17 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "tests/contract/patience.h"
 
 namespace millrace::contract {
+namespace {
+
+constexpr std::size_t kReadBytes = 1 << 16;
+
+}  // namespace
 
 Peer Peer::unconnected(const dataplane::Endpoint& to) {
   const int fd = socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -50,7 +56,7 @@ std::string Peer::receive(std::size_t bytes_max) {
 std::string Peer::receive_exactly(std::size_t bytes) {
   std::string all;
   while (all.size() < bytes) {
-    const std::string some = receive(bytes - all.size());
+    const std::string some = receive(std::min(bytes - all.size(), kReadBytes));
     if (some.empty()) {
       break;
     }
@@ -61,7 +67,7 @@ std::string Peer::receive_exactly(std::size_t bytes) {
 
 std::string Peer::receive_to_end() {
   std::string all;
-  for (std::string some = receive(1 << 16); !some.empty(); some = receive(1 << 16)) {
+  for (std::string some = receive(kReadBytes); !some.empty(); some = receive(kReadBytes)) {
     all += some;
   }
   return all;
