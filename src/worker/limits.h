@@ -46,8 +46,10 @@ static_assert(kBatchKeyBytes >= 4 * protocol::kKeyBytesMax);
 /// Items looked at by store housekeeping in one turn that had nothing else to do, and in one that had.
 inline constexpr std::uint32_t kHousekeepItemsIdle = 256;
 inline constexpr std::uint32_t kHousekeepItemsBusy = 8;
-/// Connections looked at for the idle timeout per turn.
-inline constexpr std::uint32_t kIdleScanPerTurn = 32;
+/// Slots of the connection table looked at for the idle timeout in a turn that slept (there are five a second), and in
+/// one that had something to do or spins.
+inline constexpr std::uint32_t kIdleScanRested = 4096;
+inline constexpr std::uint32_t kIdleScanBusy = 32;
 /// Longest sleep: timeouts, delayed flush_all and housekeeping need a turn now and then.
 inline constexpr std::int64_t kSleepMs = 200;
 

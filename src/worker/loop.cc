@@ -95,7 +95,8 @@ void Worker::housekeep(bool was_idle) noexcept {
   if (shared_.idle_timeout_s == 0 || connections_.count() == 0) {
     return;
   }
-  for (std::uint32_t i = 0; i < kIdleScanPerTurn; ++i) {
+  const std::uint32_t scanned = was_idle && !shared_.polls ? kIdleScanRested : kIdleScanBusy;
+  for (std::uint32_t i = 0; i < scanned; ++i) {
     idle_scan_slot_ = idle_scan_slot_ + 1 < connections_.slots() ? idle_scan_slot_ + 1 : 0;
     Connection* connection = connections_.at(idle_scan_slot_);
     if (connection != nullptr && !connection->close_requested &&
