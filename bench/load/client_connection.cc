@@ -9,7 +9,7 @@ namespace millrace::load {
 namespace {
 
 constexpr std::size_t kBufferBytesMin = 4096;
-constexpr std::size_t kBufferBytesMax = 256 << 10;  // unless one request is larger
+constexpr std::size_t kBufferBytesMax = 256 << 10;  // unless one request asks for more
 
 /// Bytes of the wire made fit for a sentence.
 std::string printable(std::string_view bytes) {
@@ -32,69 +32,78 @@ ClientConnection::ClientConnection(const Workload& workload, const ConnectionSet
       settings_(settings),
       pending_(settings.depth),
       pending_keys_(std::size_t{settings.depth} * settings.keys_per_get),
-      missed_(settings.reads_through ? settings.depth : 0) {
+      follow_ups_(std::size_t{settings.depth} * (settings.reads_through ? settings.keys_per_get : 1)),
+      reader_(workload.protocol) {
   MR_ASSERT(settings.depth > 0);
-  MR_ASSERT(settings.keys_per_get > 0);
-  const std::size_t largest =
-      std::max(writer_.get_bytes(settings.keys_per_get), writer_.set_bytes_max(workload.value_text.largest()));
-  const std::size_t all = largest * settings.depth;
-  const std::size_t bytes = std::max(largest, std::clamp(all, kBufferBytesMin, kBufferBytesMax));
+  MR_ASSERT(settings.keys_per_get > 0 && settings.keys_per_get <= UINT16_MAX);
+  const std::size_t largest = writer_.bytes_max(settings.keys_per_get, workload.value_text.largest());
+  const std::size_t bytes = std::clamp(largest * settings.depth, kBufferBytesMin, kBufferBytesMax);
   writing_.resize(bytes);
   lent_.resize(bytes);
 }
 
-ClientConnection::Pending& ClientConnection::push(Instant now) noexcept {
-  MR_ASSERT(pending_count_ < settings_.depth);
-  std::uint32_t at = pending_head_ + pending_count_;
-  at = at >= settings_.depth ? at - settings_.depth : at;
+void ClientConnection::ask(Instant now, Instant intended, const Request& request) {
+  const std::size_t bytes_max = writer_.bytes_max(request);
+  MR_ASSERT(pending_count_ < settings_.depth && fits(bytes_max));
+  if (bytes_max > writing_.size()) [[unlikely]] {
+    writing_.resize(bytes_max);
+  }
+  char* const begin = writing_.data() + writing_used_;
+  writing_used_ += static_cast<std::size_t>(writer_.write(request, begin) - begin);
+  MR_DCHECK(writing_used_ <= writing_.size());
+  const std::uint32_t at = place(pending_head_ + pending_count_, settings_.depth);
   if (pending_count_++ == 0) {
     last_progress_ = now;  // nothing was owed before, so the server's time starts now
   }
-  return pending_[at];
-}
-
-std::span<std::uint64_t> ClientConnection::keys_of(const Pending& pending) noexcept {
-  const auto at = static_cast<std::size_t>(&pending - pending_.data());
-  return {pending_keys_.data() + at * settings_.keys_per_get, pending.keys_asked};
-}
-
-void ClientConnection::ask(Instant now, Instant intended, const Request& request) noexcept {
-  char* const begin = writing_.data() + writing_used_;
-  writing_used_ += static_cast<std::size_t>(writer_.write(request, begin) - begin);
-  MR_ASSERT(writing_used_ <= writing_.size());
-  MR_ASSERT(request.keys.size() <= settings_.keys_per_get);
-  Pending& pending = push(now);
-  pending.intended = intended;
-  pending.missed = {.key = request.key, .value_bytes = request.value_bytes, .ttl_s = request.ttl_s};
-  pending.operation = request.operation;
-  pending.keys_asked = is_read(request.operation) ? 1 : 0;
+  pending_[at] = {.intended = intended,
+                  .key = request.key,
+                  .value_bytes = request.value_bytes,
+                  .ttl_s = request.ttl_s,
+                  .operation = request.operation};
   if (request.operation == Operation::MultiGet) {
-    pending.keys_asked = static_cast<std::uint16_t>(request.keys.size());
-    std::ranges::copy(request.keys, keys_of(pending).begin());
+    MR_ASSERT(request.keys.size() <= settings_.keys_per_get);
+    pending_[at].keys = static_cast<std::uint16_t>(request.keys.size());
+    std::ranges::copy(request.keys, keys_of(at));
   }
 }
 
-void ClientConnection::set_missed(Instant now) noexcept {
-  MR_ASSERT(missed_count_ > 0);
-  const Missed missed = missed_[missed_head_];
-  missed_head_ = missed_head_ + 1 == settings_.depth ? 0 : missed_head_ + 1;
-  --missed_count_;
-  ask(now, now,
-      {.operation = Operation::Set, .key = missed.key, .value_bytes = missed.value_bytes, .ttl_s = missed.ttl_s});
+void ClientConnection::write_all_follow_ups(Instant now) {
+  while (follow_up_count_ > 0 && pending_count_ < settings_.depth &&
+         fits(writer_.bytes_max(follow_ups_[follow_up_head_]))) {
+    const Request request = follow_ups_[follow_up_head_];
+    follow_up_head_ = place(follow_up_head_ + 1, static_cast<std::uint32_t>(follow_ups_.size()));
+    --follow_up_count_;
+    ask(now, now, request);
+  }
+}
+
+void ClientConnection::follow_up(Operation operation, std::uint64_t key, std::uint64_t unique) {
+  const auto size = static_cast<std::uint32_t>(follow_ups_.size());
+  MR_ASSERT(follow_up_count_ < size);
+  follow_ups_[place(follow_up_head_ + follow_up_count_++, size)] = {
+      .operation = operation,
+      .key = key,
+      .value_bytes = settings_.sizes_follow_keys ? workload_->value_text.bytes_of(key) : front().value_bytes,
+      .ttl_s = front().ttl_s,
+      .unique = unique};
+}
+
+void ClientConnection::missed(std::uint64_t key) {
+  if (settings_.reads_through) {
+    follow_up(Operation::Set, key);
+  }
 }
 
 bool ClientConnection::is_busy_with(std::uint64_t key) const noexcept {
   for (std::uint32_t i = 0; i < pending_count_; ++i) {
-    const std::uint32_t at = pending_head_ + i;
-    const Pending& pending = pending_[at >= settings_.depth ? at - settings_.depth : at];
+    const Pending& pending = pending_[place(pending_head_ + i, settings_.depth)];
     // A set on its way is no obstacle: the server takes this connection's requests in order.
-    if (pending.keys_asked > 0 && pending.missed.key == key) {
+    if (is_read(pending.operation) && pending.key == key) {
       return true;
     }
   }
-  for (std::uint32_t i = 0; i < missed_count_; ++i) {
-    const std::uint32_t at = missed_head_ + i;
-    if (missed_[at >= settings_.depth ? at - settings_.depth : at].key == key) {
+  for (std::uint32_t i = 0; i < follow_up_count_; ++i) {
+    if (follow_ups_[place(follow_up_head_ + i, static_cast<std::uint32_t>(follow_ups_.size()))].key == key) {
       return true;
     }
   }
@@ -122,102 +131,126 @@ bool ClientConnection::read(Instant now, std::string_view bytes, Stats& stats) {
   return is_sound;
 }
 
+Expected ClientConnection::expected() const noexcept {
+  return pending_count_ == 0 ? Expected{} : Expected{.operation = front().operation, .keys = front().keys};
+}
+
 bool ClientConnection::disagrees(const char* what, std::string_view got) {
   ++stats_->failures.verification;
-  std::string key(workload_->key_text.size(), ' ');
+  std::string key(workload_->key_text.size(value_key_), ' ');
   workload_->key_text.write(value_key_, key.data());
   stats_->failures.note(fmt::format("Wrong {} for key {}: \"{}\".", what, key, printable(got)));
   return false;
 }
 
 bool ClientConnection::on_value(const ValueHeader& value) {
-  if (pending_count_ == 0 || front_hits_ >= front().keys_asked) {
+  if (front_hits_ >= front().keys) {
     return false;  // nobody asked
   }
   ++front_hits_;
-  value_bytes_ = value.bytes;
+  front_unique_ = value.unique;
   stats_->tally.value_bytes += value.bytes;
-  return !settings_.verifies || is_value_expected(value);
+  return !follows_keys() || (find_value_key(value) && (!settings_.verifies || is_value_expected(value)));
+}
+
+/// Which of the keys asked is this the value of?
+bool ClientConnection::find_value_key(const ValueHeader& value) {
+  value_key_ = front().key;
+  const auto number = value.key.empty() ? std::nullopt : workload_->key_text.number(value.key);
+  if (front().operation != Operation::MultiGet) {
+    return value.key.empty() || number == value_key_ || disagrees("key in a reply", value.key);
+  }
+  // Hits come in the order asked; what lies between was missed.
+  const std::span keys(keys_of(pending_head_), front().keys);
+  while (front_cursor_ < keys.size() && !value.key.empty() && number != keys[front_cursor_]) {
+    missed(keys[front_cursor_++]);
+  }
+  if (front_cursor_ == keys.size()) {
+    return disagrees("key in a reply", value.key);
+  }
+  value_key_ = keys[front_cursor_++];
+  return true;
 }
 
 bool ClientConnection::is_value_expected(const ValueHeader& value) {
-  const Pending& pending = front();
-  value_key_ = pending.missed.key;
-  const auto number = workload_->key_text.number(value.key);
-  if (pending.operation == Operation::MultiGet) {
-    // Hits come in the order asked; what lies between was missed.
-    const auto keys = keys_of(pending);
-    while (front_cursor_ < keys.size() && number != keys[front_cursor_]) {
-      ++front_cursor_;
-    }
-    if (front_cursor_ == keys.size()) {
-      return disagrees("key in a reply", value.key);
-    }
-    value_key_ = keys[front_cursor_++];
-  } else if (number != value_key_) {
-    return disagrees("key in a reply", value.key);
-  }
-  if (value.flags != ValueText::flags_of(value_key_)) {
+  value_bytes_ = settings_.sizes_follow_keys ? workload_->value_text.bytes_of(value_key_) : value.bytes;
+  if (value.has_flags && value.flags != ValueText::flags_of(value_key_)) {
     return disagrees("flags", fmt::format("{}", value.flags));
   }
-  if (settings_.verifies_sizes && value.bytes != workload_->value_text.bytes_of(value_key_)) {
-    return disagrees("size", fmt::format("{}", value.bytes));
-  }
-  return true;
+  const bool has_pieces = settings_.expects_pieces && value.bytes > value_bytes_ &&
+                          (value.bytes - value_bytes_) % ValueText::kPieceBytes == 0;
+  return value.bytes == value_bytes_ || has_pieces || disagrees("size", fmt::format("{}", value.bytes));
 }
 
 bool ClientConnection::on_value_bytes(std::uint32_t offset, std::string_view chunk) {
-  if (settings_.verifies && !workload_->value_text.matches(value_key_, value_bytes_, offset, chunk)) {
-    return disagrees("value", chunk);
+  if (!settings_.verifies) {
+    return true;
   }
-  return true;
+  const std::string_view stored = chunk.substr(0, value_bytes_ - std::min(offset, value_bytes_));
+  const std::string_view pieces = chunk.substr(stored.size());
+  const bool is_right =
+      (stored.empty() || workload_->value_text.matches(value_key_, value_bytes_, offset, stored)) &&
+      (pieces.empty() ||
+       ValueText::matches_pieces(value_key_, value_bytes_, offset + static_cast<std::uint32_t>(stored.size()), pieces));
+  return is_right || disagrees("value", chunk);
 }
 
-bool ClientConnection::on_line(ReplyLine kind, std::string_view text) {
-  if (pending_count_ == 0) {
-    return false;
+void ClientConnection::on_miss() {
+  if (front().operation == Operation::MultiGet && follows_keys()) {
+    missed(keys_of(pending_head_)[front_cursor_++]);
   }
-  const Pending& pending = front();
-  const bool is_get = pending.keys_asked > 0;
+}
+
+void ClientConnection::on_error(std::string_view text) {
+  ++stats_->failures.error_replies;
+  stats_->failures.note(fmt::format("The server replied \"{}\".", printable(text)));
+}
+
+void ClientConnection::on_read_done() {
   Tally& tally = stats_->tally;
-  OperationTally& counts = tally.of(pending.operation);
-  switch (kind) {
-    case ReplyLine::End:
-      if (!is_get) {
-        return false;
-      }
-      tally.keys_asked += pending.keys_asked;
-      tally.hits += front_hits_;
-      ++(front_hits_ > 0 ? counts.done : counts.missed);
-      if (settings_.reads_through && front_hits_ == 0) {
-        const std::uint32_t at = missed_head_ + missed_count_;
-        ++missed_count_;
-        missed_[at >= settings_.depth ? at - settings_.depth : at] = pending.missed;
-      }
-      break;
-    case ReplyLine::Stored:
-    case ReplyLine::NotStored:
-      if (is_get) {
-        return false;
-      }
-      ++(kind == ReplyLine::Stored ? counts.done : counts.refused);
-      break;
-    case ReplyLine::Error:
-      ++stats_->failures.error_replies;
-      stats_->failures.note(fmt::format("The server replied \"{}\".", printable(text)));
-      break;
+  tally.keys_asked += front().keys;
+  tally.hits += front_hits_;
+  OperationTally& counts = tally.of(front().operation);
+  ++(front_hits_ > 0 ? counts.done : counts.missed);
+  if (front().operation == Operation::Gets && front_hits_ > 0) {
+    follow_up(Operation::Cas, front().key, front_unique_);
+  } else if (front().operation == Operation::MultiGet && settings_.reads_through) {
+    while (front_cursor_ < front().keys) {
+      missed(keys_of(pending_head_)[front_cursor_++]);
+    }
+  } else if (front_hits_ == 0) {
+    missed(front().key);
   }
-  answered();
-  return true;
 }
 
-void ClientConnection::answered() noexcept {
-  last_progress_ = now_;
+void ClientConnection::on_done(Outcome outcome) {
   const Operation operation = front().operation;
+  OperationTally& counts = stats_->tally.of(operation);
+  switch (outcome) {
+    case Outcome::Done:
+      if (is_read(operation)) {
+        on_read_done();
+      } else {
+        ++counts.done;
+      }
+      break;
+    case Outcome::Refused:
+      ++counts.refused;
+      break;
+    case Outcome::Missed:
+      ++counts.missed;
+      if (operation == Operation::Incr) {
+        follow_up(Operation::Add, front().key);
+      }
+      break;
+    case Outcome::Error:
+      break;
+  }
+  last_progress_ = now_;
   ++stats_->tally.requests;
-  ++stats_->tally.of(operation).requests;
+  ++counts.requests;
   stats_->latency_ns.record(operation, (now_ - front().intended).ns);
-  pending_head_ = pending_head_ + 1 == settings_.depth ? 0 : pending_head_ + 1;
+  pending_head_ = place(pending_head_ + 1, settings_.depth);
   --pending_count_;
   front_hits_ = 0;
   front_cursor_ = 0;

@@ -1,10 +1,13 @@
 // One connection of the generator: keeps up to `depth` requests in flight, writes them, and holds each reply against
 // the request it answers. Owned by one load thread's ClientSet; never touches a transport itself.
 //
+// Some replies call for another request: a missed read, when reading through, for a set; a gets for its cas; an incr
+// that found no counter for an add. These follow-ups go out before anything new.
+//
 // Two buffers: one lent to the transport until its Send is released, one being written. So a connection sends at most
-// once a turn, and never waits for a release to write.
+// once a turn, and never waits for a release to write. They grow for a request that is larger than either.
 // Invariants: replies come in request order, so the oldest pending request is the one being answered; after a refused
-// reply nothing more is read; pending requests and missed sets together are at most `depth`.
+// reply nothing more is read; nothing new is asked unless pending requests and follow-ups together are below `depth`.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +19,10 @@
 #include "base/assert.h"
 #include "base/ids.h"
 #include "base/time.h"
-#include "bench/load/reply_reader.h"
-#include "bench/load/request_writer.h"
+#include "bench/load/operation.h"
+#include "bench/load/protocol/reply.h"
+#include "bench/load/protocol/reply_reader.h"
+#include "bench/load/protocol/request_writer.h"
 #include "bench/load/tally.h"
 #include "bench/load/workload.h"
 
@@ -26,29 +31,31 @@ namespace millrace::load {
 struct ConnectionSettings {
   std::uint32_t depth = 1;
   std::uint32_t keys_per_get = 1;
-  std::uint32_t ttl_s = 0;
   bool verifies = false;
-  bool verifies_sizes = true;  ///< off in a replay, whose trace says the sizes
-  bool reads_through = false;  ///< remembers each missed get as a set to be made
+  bool expects_pieces = false;    ///< values may have been appended to
+  bool sizes_follow_keys = true;  ///< false in a replay, whose trace says the sizes
+  bool reads_through = false;     ///< a key that a read misses is set
 };
 
 class ClientConnection {
  public:
   ClientConnection(const Workload& workload, const ConnectionSettings& settings);
 
-  // Writing. The caller has seen can_write().
-  /// Is there room for a request of up to `bytes` (RequestWriter::bytes_max)?
+  // Writing.
+  /// Is there room for a request of up to `bytes` (RequestWriter::bytes_max)? One that is too large for any buffer is
+  /// taken when its buffer is empty.
   [[nodiscard]] bool can_ask(std::size_t bytes) const noexcept {
-    return pending_count_ + missed_count_ < settings_.depth && fits(bytes);
+    return pending_count_ + follow_up_count_ < settings_.depth && fits(bytes);
   }
   [[nodiscard]] bool can_ask(const Request& request) const noexcept { return can_ask(writer_.bytes_max(request)); }
-  /// A missed set takes the place in the pipeline that its get had, so it only has to fit the buffer.
-  [[nodiscard]] bool can_set_missed() const noexcept {
-    return missed_count_ > 0 && fits(writer_.set_bytes_max(missed_[missed_head_].value_bytes));
+  /// The caller has seen can_ask(). Latency counts from `intended`, which may lie before `now`.
+  void ask(Instant now, Instant intended, const Request& request);
+  /// Writes as many follow-ups as there is room for.
+  void write_follow_ups(Instant now) {
+    if (follow_up_count_ > 0) [[unlikely]] {
+      write_all_follow_ups(now);
+    }
   }
-  /// Latency counts from `intended`, which may lie before `now`.
-  void ask(Instant now, Instant intended, const Request& request) noexcept;
-  void set_missed(Instant now) noexcept;
 
   // Reading. False: the stream cannot be trusted any more; `stats` has it.
   [[nodiscard]] bool read(Instant now, std::string_view bytes, Stats& stats);
@@ -59,17 +66,21 @@ class ClientConnection {
   void give_back() noexcept { is_lent_ = false; }
 
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return pending_count_; }
-  [[nodiscard]] bool is_idle() const noexcept { return pending_count_ == 0 && missed_count_ == 0; }
-  /// Is a get or a set of this key yet to be answered, or a set of it yet to be sent?
+  /// Owes no reply, and no reply calls for more.
+  [[nodiscard]] bool is_idle() const noexcept { return pending_count_ == 0 && follow_up_count_ == 0; }
+  /// Is a read of this key yet to be answered, or a set of it yet to be sent?
   [[nodiscard]] bool is_busy_with(std::uint64_t key) const noexcept;
   /// When the last reply was complete, or the first request after an idle time was written. Bytes that trickle in
   /// without completing a reply are no progress.
   [[nodiscard]] Instant last_progress() const noexcept { return last_progress_; }
 
   // Sink of the reply reader.
+  [[nodiscard]] Expected expected() const noexcept;
   bool on_value(const ValueHeader& value);
   bool on_value_bytes(std::uint32_t offset, std::string_view chunk);
-  bool on_line(ReplyLine kind, std::string_view text);
+  void on_miss();
+  void on_error(std::string_view text);
+  void on_done(Outcome outcome);
 
   // Kept by the ClientSet.
   ConnId id{};
@@ -82,26 +93,35 @@ class ClientConnection {
   bool is_touched = false;
 
  private:
-  /// A set that a miss asks for.
-  struct Missed {
+  struct Pending {
+    Instant intended{};
     std::uint64_t key = 0;
     std::uint32_t value_bytes = 0;
     std::uint32_t ttl_s = 0;
-  };
-  struct Pending {
-    Instant intended{};
-    Missed missed{};  ///< its key; a read: also the set that a miss asks for
     Operation operation = Operation::Get;
-    std::uint16_t keys_asked = 0;  ///< by a read
+    std::uint16_t keys = 1;
   };
 
-  [[nodiscard]] bool fits(std::size_t bytes) const noexcept { return writing_used_ + bytes <= writing_.size(); }
-  Pending& push(Instant now) noexcept;
-  Pending& front() noexcept { return pending_[pending_head_]; }
-  [[nodiscard]] std::span<std::uint64_t> keys_of(const Pending& pending) noexcept;
-  void answered() noexcept;
-  bool disagrees(const char* what, std::string_view got);
+  [[nodiscard]] bool fits(std::size_t bytes) const noexcept {
+    return writing_used_ + bytes <= writing_.size() || writing_used_ == 0;
+  }
+  [[nodiscard]] static std::uint32_t place(std::uint32_t at, std::uint32_t size) noexcept {
+    return at >= size ? at - size : at;
+  }
+  [[nodiscard]] const Pending& front() const noexcept { return pending_[pending_head_]; }
+  [[nodiscard]] std::uint64_t* keys_of(std::uint32_t place) noexcept {
+    return pending_keys_.data() + std::size_t{place} * settings_.keys_per_get;
+  }
+  /// Are misses known by key, and hits told apart?
+  [[nodiscard]] bool follows_keys() const noexcept { return settings_.verifies || settings_.reads_through; }
+
+  void write_all_follow_ups(Instant now);
+  void follow_up(Operation operation, std::uint64_t key, std::uint64_t unique = 0);
+  void missed(std::uint64_t key);
+  bool find_value_key(const ValueHeader& value);
   bool is_value_expected(const ValueHeader& value);
+  void on_read_done();
+  bool disagrees(const char* what, std::string_view got);
 
   RequestWriter writer_;
   const Workload* workload_;
@@ -112,18 +132,19 @@ class ClientConnection {
   bool is_lent_ = false;
 
   std::vector<Pending> pending_;             ///< ring of `depth`
-  std::vector<std::uint64_t> pending_keys_;  ///< keys_per_get for each place of the ring
+  std::vector<std::uint64_t> pending_keys_;  ///< keys_per_get for each place of the ring, when more than one
   std::uint32_t pending_head_ = 0;
   std::uint32_t pending_count_ = 0;
-  std::vector<Missed> missed_;  ///< ring of `depth`, in a replay
-  std::uint32_t missed_head_ = 0;
-  std::uint32_t missed_count_ = 0;
+  std::vector<Request> follow_ups_;  ///< ring: each key of each pending request may call for one
+  std::uint32_t follow_up_head_ = 0;
+  std::uint32_t follow_up_count_ = 0;
 
   ReplyReader reader_;
   std::uint32_t front_hits_ = 0;    ///< values that have come for the oldest request
-  std::uint32_t front_cursor_ = 0;  ///< multi-key get: keys before this one are answered or missed
+  std::uint32_t front_cursor_ = 0;  ///< its keys before this one are answered or missed
+  std::uint64_t front_unique_ = 0;
   std::uint64_t value_key_ = 0;
-  std::uint32_t value_bytes_ = 0;
+  std::uint32_t value_bytes_ = 0;  ///< as it was stored: without what was appended
   Instant last_progress_{};
   Instant now_{};
   Stats* stats_ = nullptr;  ///< during read() only

@@ -73,6 +73,9 @@ void ClientSet::poll(Duration wait) {
   for (std::size_t i = 0; i < count; ++i) {
     on_event(events_[i]);
   }
+  for (ClientConnection* const connection : ready_) {
+    connection->write_follow_ups(now_);
+  }
   if (now_ >= next_look_) {
     next_look_ = now_ + kLookEvery;
     abort_the_silent();
@@ -211,7 +214,7 @@ void ClientSet::flush() {
 
 void ClientSet::drain() {
   const auto owes = [](const auto& connection) {
-    return connection->state == State::Open && (connection->in_flight() > 0 || connection->has_to_send());
+    return connection->state == State::Open && (!connection->is_idle() || connection->has_to_send());
   };
   make_all_ready();
   flush();

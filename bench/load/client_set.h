@@ -28,7 +28,7 @@ class ClientSet {
   void connect(const dataplane::Endpoint& to, std::uint32_t count, const Workload& workload,
                const ConnectionSettings& settings, const std::atomic<bool>& stop);
 
-  /// Takes in what has come, sleeping up to `wait` for it. Afterwards now() is fresh.
+  /// Takes in what has come, sleeping up to `wait` for it, and writes what that calls for. Afterwards now() is fresh.
   void poll(Duration wait);
   /// Connections that may be able to write since the last flush(): something of theirs moved. Open ones only.
   [[nodiscard]] std::span<ClientConnection* const> ready() const noexcept { return ready_; }
@@ -38,7 +38,7 @@ class ClientSet {
   void touch(ClientConnection& connection);
   void flush();
 
-  /// Reads until nothing is owed any more or patience is lost.
+  /// Reads until nothing is owed any more, and nothing called for, or patience is lost.
   void drain();
   /// Ends all connections and waits for their end.
   void close();

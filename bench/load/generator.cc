@@ -14,6 +14,7 @@
 #include "bench/load/replay_phase.h"
 #include "bench/load/steady_phase.h"
 #include "bench/load/timeline_collector.h"
+#include "bench/load/workload_options.h"
 
 namespace millrace::load {
 namespace {
@@ -21,26 +22,6 @@ namespace {
 constexpr Duration kLead = milliseconds(2);  // so that every thread is there when a step begins
 
 Duration from_seconds(double s) { return {static_cast<std::int64_t>(s * 1e9)}; }
-
-OperationWeights weights_of(Mode mode, const Options& options) {
-  switch (mode) {
-    case Mode::Fill:
-    case Mode::Set:
-      return only(Operation::Set);
-    case Mode::MultiGet:
-      return only(Operation::MultiGet);
-    case Mode::Mix: {
-      OperationWeights weights{};
-      weights[static_cast<std::size_t>(Operation::Get)] = options.get_share;
-      weights[static_cast<std::size_t>(Operation::Set)] = 1 - options.get_share;
-      return weights;
-    }
-    case Mode::Get:
-    case Mode::Replay:
-      break;
-  }
-  return only(Operation::Get);
-}
 
 /// Share `index` of `total` divided among `count`: the first ones get one more. Returns [first, first + size).
 std::pair<std::uint64_t, std::uint64_t> share(std::uint64_t total, std::uint32_t index, std::uint32_t count) {
@@ -190,14 +171,7 @@ void Generator::run_thread(std::uint32_t thread, Gate& gate, Thread& own, const 
   }
   SystemClock clock;
   ClientSet clients(*transport, clock, from_seconds(options_.timeout_s));
-  const bool is_replay = options_.is_replay();
-  clients.connect(server_, connections_of(thread), workload_,
-                  {.depth = options_.depth,
-                   .keys_per_get = std::ranges::count(options_.modes, Mode::MultiGet) > 0 ? options_.keys_per_get : 1,
-                   .verifies = options_.verifies,
-                   .verifies_sizes = !is_replay,
-                   .reads_through = is_replay},
-                  stop);
+  clients.connect(server_, connections_of(thread), workload_, connection_settings(options_), stop);
   while (const auto order = gate.hear()) {
     PhaseResult result = run_step(*order, thread, clients, stop);
     result.failures = clients.stats().failures.total();
@@ -219,15 +193,12 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
                          .opens = order.begin + (is_warmed ? from_seconds(options_.warmup_s) : Duration{}),
                          .interval = from_seconds(options_.interval_s)});
   if (step.mode == Mode::Replay) {
-    return ReplayPhase(clients, *trace_, {.thread = thread, .threads = options_.threads, .ttl_s = options_.ttl_s},
+    return ReplayPhase(clients, *trace_, {.thread = thread, .threads = options_.threads, .ttl_s = options_.ttl_s_min},
                        window)
         .run(stop);
   }
   const std::uint64_t seed = mix64(options_.seed + (std::uint64_t{thread} << 32) + (std::uint64_t{order.index} << 48));
-  const MixPlan mix{.weights = weights_of(step.mode, options_),
-                    .keys_per_get = step.mode == Mode::MultiGet ? options_.keys_per_get : 1,
-                    .ttl_s = options_.ttl_s,
-                    .seed = seed};
+  const MixPlan mix = mix_plan(options_, step.mode, seed);
   const auto run_steady = [&](const KeySequence& keys, const SteadyPlan& plan) {
     return SteadyPhase(clients, OperationMix(workload_, keys, mix), plan, window).run(stop);
   };
@@ -238,7 +209,7 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
       return PhaseResult{.is_complete = true};  // fewer keys than threads
     }
     plan.requests = count;
-    return run_steady(KeySequence(KeyOrder::Sequential, 0, first, count, seed), plan);
+    return run_steady(KeySequence({.order = KeyOrder::Sequential}, first, count, seed), plan);
   }
   if (options_.seconds) {
     plan.length = from_seconds(*options_.seconds);
@@ -246,7 +217,7 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
   if (options_.requests) {
     plan.requests = share(*options_.requests, thread, options_.threads).second;
   }
-  const KeySequence keys(options_.order, options_.zipf_exponent, 0, options_.keys, seed);
+  const KeySequence keys(options_.key_plan, 0, options_.keys, seed);
   if (step.pace) {
     return PacedPhase(clients, OperationMix(workload_, keys, mix),
                       Schedule(*step.pace, thread, options_.threads, order.begin, seed),

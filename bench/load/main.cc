@@ -16,6 +16,7 @@
 #include "bench/load/report.h"
 #include "bench/load/trace.h"
 #include "bench/load/workload.h"
+#include "bench/load/workload_options.h"
 #include "dataplane/api/endpoint.h"
 #include "dataplane/uring/uring_transport.h"
 
@@ -65,7 +66,7 @@ std::optional<ModelReport> model(const Options& options, const Trace& trace, con
   if (options.model_memory_bytes == 0 || (options.threads > 1 && !phase.is_complete)) {
     return std::nullopt;
   }
-  ClockModel clock(options.model_memory_bytes, trace.keys, options.key_bytes);
+  ClockModel clock(options.model_memory_bytes, trace.keys, options.key_sizes.max());
   for (std::uint64_t i = 0; i < phase.records_replayed; ++i) {
     clock.replay(trace.records[i]);
   }
@@ -101,19 +102,16 @@ Result<WholeReport> run(const Options& options) {
     }
     trace = std::move(*read);
   }
-  auto key_text = KeyText::make(options.key_bytes, options.is_replay() ? trace.keys : options.keys);
-  if (!key_text) {
-    return std::unexpected(key_text.error());
+  const auto workload = make_workload(options, options.is_replay() ? &trace : nullptr);
+  if (!workload) {
+    return std::unexpected(workload.error());
   }
-  const Workload workload{std::move(*key_text),
-                          ValueText(options.value_bytes_min, options.value_bytes_max,
-                                    options.is_replay() ? trace.value_bytes_max : options.value_bytes_max)};
   const auto server = find_server(options);
   if (!server) {
     return std::unexpected(server.error());
   }
   stop_on_interrupt();
-  Generator generator(options, workload, *server, options.is_replay() ? &trace : nullptr,
+  Generator generator(options, *workload, *server, options.is_replay() ? &trace : nullptr,
                       [](std::uint32_t, std::uint32_t connections) { return make_transport(connections); });
   auto ran = generator.run(g_stop);
   if (!ran) {

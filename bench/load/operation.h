@@ -14,11 +14,11 @@ enum class Operation : std::uint8_t {
   Set,
   Add,
   Append,
-  Gets,  ///< a get that also brings the number for a Cas
-  Cas,
+  Gets,  ///< a get that also brings the number for a Cas, which follows it
+  Cas,   ///< stores the value again, unless somebody else did in between
   Delete,
   Touch,
-  Incr,
+  Incr,  ///< of a counter, by 1
 };
 inline constexpr std::size_t kOperations = 10;
 inline constexpr std::array<const char*, kOperations> kOperationNames{"get",  "multiget", "set",    "add",   "append",
@@ -35,12 +35,22 @@ inline constexpr std::array<const char*, kOperations> kOperationNames{"get",  "m
          operation == Operation::Cas;
 }
 
+/// How often each operation is asked, in proportion to the sum; all 0 but one: that one always.
+using OperationWeights = std::array<double, kOperations>;
+
+[[nodiscard]] constexpr OperationWeights only(Operation operation) noexcept {
+  OperationWeights weights{};
+  weights[static_cast<std::size_t>(operation)] = 1;
+  return weights;
+}
+
 struct Request {
   Operation operation = Operation::Get;
   std::uint64_t key = 0;
   std::span<const std::uint64_t> keys{};  ///< MultiGet: all of them, `key` first; valid while the request is written
   std::uint32_t value_bytes = 0;          ///< of what is stored; a read: of what a miss may store
   std::uint32_t ttl_s = 0;
+  std::uint64_t unique = 0;  ///< Cas: the number that the Gets brought
 };
 
 }  // namespace millrace::load

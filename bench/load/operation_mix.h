@@ -5,30 +5,23 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/assert.h"
 #include "bench/load/key_sequence.h"
 #include "bench/load/operation.h"
 #include "bench/load/prng.h"
-#include "bench/load/request_writer.h"
+#include "bench/load/protocol/request_writer.h"
 #include "bench/load/workload.h"
 
 namespace millrace::load {
 
-/// How often each operation is asked, in proportion to the sum; all 0 but one: that one always.
-using OperationWeights = std::array<double, kOperations>;
-
-[[nodiscard]] constexpr OperationWeights only(Operation operation) noexcept {
-  OperationWeights weights{};
-  weights[static_cast<std::size_t>(operation)] = 1;
-  return weights;
-}
-
 struct MixPlan {
   OperationWeights weights = only(Operation::Get);
   std::uint32_t keys_per_get = 1;  ///< MultiGet
-  std::uint32_t ttl_s = 0;
+  std::uint32_t ttl_s_min = 0;     ///< evenly drawn for each request that takes one
+  std::uint32_t ttl_s_max = 0;
   std::uint64_t seed = 1;
 };
 
@@ -36,47 +29,45 @@ class OperationMix {
  public:
   /// `workload` outlives this; at least one weight is above 0.
   OperationMix(const Workload& workload, KeySequence keys, const MixPlan& plan)
-      : workload_(&workload), keys_(keys), plan_(plan), prng_(mix64(plan.seed ^ 0x6d69'78)), asked_(plan.keys_per_get) {
+      : workload_(&workload),
+        writer_(workload),
+        keys_(keys),
+        plan_(plan),
+        prng_(mix64(plan.seed ^ 0x6d69'78)),
+        asked_(plan.keys_per_get) {
     double total = 0;
     for (const double weight : plan.weights) {
       total += weight;
     }
     MR_ASSERT(total > 0);
     for (std::size_t i = 0; i < kOperations; ++i) {
-      if (plan.weights[i] > 0) {
-        choices_[choice_count_++] = {plan.weights[i] / total, static_cast<Operation>(i)};
-      }
+      choices_[i] = {plan.weights[i] / total, static_cast<Operation>(i)};
+      choice_count_ += plan.weights[i] > 0 ? 1 : 0;
     }
-    // The likeliest first, so that it is found at once.
-    std::sort(choices_.begin(), choices_.begin() + choice_count_,
-              [](const Choice& a, const Choice& b) { return a.upto > b.upto; });
+    // The likeliest first, so that it is found at once, and those without weight last.
+    std::ranges::sort(choices_, std::greater{}, &Choice::upto);
     double sum = 0;
     for (std::size_t i = 0; i < choice_count_; ++i) {
       choices_[i].upto = sum += choices_[i].upto;
-      bytes_max_ = std::max(bytes_max_, bytes_max_of(choices_[i].operation));
     }
   }
 
-  /// No request of the mix is longer. Room for this has to be there before next() throws its dice: a buffer that is
-  /// nearly full would otherwise favour the shorter ones.
-  [[nodiscard]] std::size_t bytes_max() const noexcept { return bytes_max_; }
+  /// No shorter than what next() will return. That is drawn now, so what does not fit yet is asked later, and the mix
+  /// stays what it is.
+  [[nodiscard]] std::size_t bytes_max() noexcept {
+    if (!is_drawn_) {
+      draw();
+    }
+    return writer_.bytes_max(drawn_);
+  }
 
-  /// Its keys are valid until the next call.
+  /// Its keys are valid until the next call of either.
   Request next() noexcept {
-    Request request{.operation = choose(), .ttl_s = plan_.ttl_s};
-    if (request.operation == Operation::MultiGet) {
-      for (std::uint64_t& key : asked_) {
-        key = keys_.next();
-      }
-      request.key = asked_.front();
-      request.keys = asked_;
-      return request;
+    if (!is_drawn_) {
+      draw();
     }
-    request.key = keys_.next();
-    if (is_store(request.operation)) {
-      request.value_bytes = workload_->value_text.bytes_of(request.key);
-    }
-    return request;
+    is_drawn_ = false;
+    return drawn_;
   }
 
  private:
@@ -84,6 +75,35 @@ class OperationMix {
     double upto = 0;  ///< the sum of the shares up to and with this one
     Operation operation = Operation::Get;
   };
+
+  void draw() noexcept {
+    is_drawn_ = true;
+    drawn_ = {.operation = choose(), .ttl_s = ttl_s()};
+    switch (drawn_.operation) {
+      case Operation::MultiGet:
+        for (std::uint64_t& key : asked_) {
+          key = keys_.next();
+        }
+        drawn_.key = asked_.front();
+        drawn_.keys = asked_;
+        return;
+      case Operation::Cas:
+        drawn_.operation = Operation::Gets;  // whose reply calls for the Cas
+        break;
+      case Operation::Append:
+        drawn_.value_bytes = ValueText::kPieceBytes;
+        break;
+      case Operation::Incr:
+        drawn_.key = workload_->value_text.counters_from();
+        break;
+      default:
+        break;
+    }
+    drawn_.key += keys_.next();
+    if (drawn_.operation == Operation::Set || drawn_.operation == Operation::Add) {
+      drawn_.value_bytes = workload_->value_text.bytes_of(drawn_.key);
+    }
+  }
 
   Operation choose() noexcept {
     std::size_t at = 0;
@@ -96,20 +116,21 @@ class OperationMix {
     return choices_[at].operation;
   }
 
-  [[nodiscard]] std::size_t bytes_max_of(Operation operation) const noexcept {
-    const Request largest{
-        .operation = operation, .keys = asked_, .value_bytes = workload_->value_text.largest(), .ttl_s = UINT32_MAX};
-    return RequestWriter(*workload_).bytes_max(largest);
+  std::uint32_t ttl_s() noexcept {
+    const std::uint32_t spread = plan_.ttl_s_max - plan_.ttl_s_min;
+    return plan_.ttl_s_min + (spread == 0 ? 0 : static_cast<std::uint32_t>(prng_.below(std::uint64_t{spread} + 1)));
   }
 
   const Workload* workload_;
+  RequestWriter writer_;
   KeySequence keys_;
   MixPlan plan_;
   Prng prng_;
   std::vector<std::uint64_t> asked_;  ///< keys of a MultiGet
   std::array<Choice, kOperations> choices_{};
   std::size_t choice_count_ = 0;
-  std::size_t bytes_max_ = 0;
+  Request drawn_;
+  bool is_drawn_ = false;
 };
 
 }  // namespace millrace::load

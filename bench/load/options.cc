@@ -7,6 +7,8 @@
 #include <charconv>
 #include <map>
 
+#include "bench/load/workload_options.h"
+
 namespace millrace::load {
 namespace {
 
@@ -16,7 +18,6 @@ const std::map<std::string, Mode> kModes{{"fill", Mode::Fill}, {"get", Mode::Get
 const std::map<std::string, Arrivals> kArrivals{{"constant", Arrivals::Constant}, {"poisson", Arrivals::Poisson}};
 const std::map<std::string, Idling> kIdlings{{"near", Idling::Near}, {"sleep", Idling::Sleep}, {"spin", Idling::Spin}};
 
-constexpr std::uint32_t kValueBytesMax = 1U << 30;
 constexpr std::uint32_t kReplayDepth = 16;
 constexpr std::uint32_t kConnections = 16;
 constexpr double kSeconds = 10;
@@ -27,18 +28,6 @@ template <typename T>
 bool parse_whole(std::string_view text, T& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc{} && end == text.data() + text.size();
-}
-
-/// `64` or `32-1024`
-Result<void> parse_value_bytes(std::string_view text, Options& options) {
-  const std::size_t dash = text.find('-');
-  const bool is_read =
-      parse_whole(text.substr(0, dash), options.value_bytes_min) &&
-      parse_whole(dash == std::string_view::npos ? text : text.substr(dash + 1), options.value_bytes_max);
-  if (!is_read || options.value_bytes_min > options.value_bytes_max || options.value_bytes_max > kValueBytesMax) {
-    return fail(fmt::format("--value-bytes \"{}\" is no size: say 64, or 32-1024 for a range, up to 1 GiB.", text));
-  }
-  return {};
 }
 
 Result<void> complete_pace(Options& options, bool has_warmup) {
@@ -62,7 +51,7 @@ Result<void> complete_pace(Options& options, bool has_warmup) {
 }
 
 /// What the words alone cannot say: defaults that depend on others, and what does not go together.
-Result<void> complete(Options& options, bool has_zipf, bool is_sequential) {
+Result<void> complete(Options& options) {
   const bool is_replay = options.is_replay();
   if (!is_replay && std::ranges::count(options.modes, Mode::Replay) > 0) {
     return fail("A replay stands alone: --mode replay --trace FILE.");
@@ -76,10 +65,6 @@ Result<void> complete(Options& options, bool has_zipf, bool is_sequential) {
   if (is_replay && (options.seconds || options.warmup_s > 0 || options.rounds > 1)) {
     return fail("A replay runs its trace once: it takes --requests, but no --seconds, --warmup-seconds or --rounds.");
   }
-  if (has_zipf && is_sequential) {
-    return fail("--zipf and --sequential are two orders of keys: choose one.");
-  }
-  options.order = has_zipf ? KeyOrder::Zipf : (is_sequential ? KeyOrder::Sequential : KeyOrder::Uniform);
   if (options.connections == 0) {
     options.connections = is_replay ? options.threads : std::max(kConnections, options.threads);
   }
@@ -127,45 +112,13 @@ Result<void> parse_server(const std::string& text, std::string& host, std::uint1
   return {};
 }
 
-std::vector<std::pair<std::string, std::string>> describe_workload(const Options& options) {
-  const bool is_one_size = options.value_bytes_min == options.value_bytes_max;
-  std::string modes;
-  for (const Mode mode : options.modes) {
-    modes += modes.empty() ? "" : ",";
-    modes += mode_name(mode);
-  }
-  std::vector<std::pair<std::string, std::string>> words{
-      {"mode", modes},
-      {"keys", fmt::format("{}", options.keys)},
-      {"key_bytes", fmt::format("{}", options.key_bytes)},
-      {"value_bytes", is_one_size ? fmt::format("{}", options.value_bytes_min)
-                                  : fmt::format("{}-{}", options.value_bytes_min, options.value_bytes_max)},
-      {"order", options.order == KeyOrder::Zipf         ? fmt::format("zipf {}", options.zipf_exponent)
-                : options.order == KeyOrder::Sequential ? std::string("sequential")
-                                                        : std::string("uniform")},
-      {"ttl_s", fmt::format("{}", options.ttl_s)},
-      {"verify", options.verifies ? "yes" : "no"},
-      {"seed", fmt::format("{}", options.seed)}};
-  if (std::ranges::count(options.modes, Mode::Mix) > 0) {
-    words.emplace_back("get_share", fmt::format("{}", options.get_share));
-  }
-  if (std::ranges::count(options.modes, Mode::MultiGet) > 0) {
-    words.emplace_back("keys_per_get", fmt::format("{}", options.keys_per_get));
-  }
-  if (options.is_replay()) {
-    words.emplace_back("trace", options.trace_path);
-  }
-  return words;
-}
-
 Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   Options options;
   std::string server;
-  std::string value_bytes = "64";
-  bool is_sequential = false;
+  WorkloadWords workload;
   options.modes = {Mode::Get};
 
-  CLI::App app("millrace-load: drives a memcached-compatible server with the classic text protocol.");
+  CLI::App app("millrace-load: drives a cache server that speaks memcached's protocols or RESP.");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   auto* server_option = app.add_option("--server", server, "host:port of the server; default 127.0.0.1:11211");
   app.add_option("--unix", options.unix_path, "path of the server's unix socket")->excludes(server_option);
@@ -182,20 +135,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option("--timeout-seconds", options.timeout_s, "patience with a connection that owes replies; default 10")
       ->check(CLI::Range(0.01, 3600.0));
 
-  app.add_option("--keys", options.keys, "number of different keys; default 1000000")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
-  app.add_option("--key-bytes", options.key_bytes, "length of each key; default 30");
-  app.add_option("--value-bytes", value_bytes, "size of values, or min-max, spread by key; default 64");
-  auto* zipf_option =
-      app.add_option("--zipf", options.zipf_exponent, "popularity: rank k in proportion to k^-S; default uniform")
-          ->check(CLI::Range(0.0, 20.0));
-  app.add_flag("--sequential", is_sequential, "keys one after the other");
-  app.add_option("--get-share", options.get_share, "mode mix: share of gets; default 0.9")->check(CLI::Range(0.0, 1.0));
-  app.add_option("--keys-per-get", options.keys_per_get, "mode multiget: keys in each request; default 32")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--ttl", options.ttl_s, "time to live of what is set, in seconds; default 0 (for ever)");
-  app.add_flag("--verify", options.verifies, "check key, flags, size and bytes of every value");
-  app.add_option("--seed", options.seed, "of all random choices; default 1");
+  add_workload_options(app, options, workload);
 
   app.add_option("--mode", options.modes,
                  "fill, get, set, mix, multiget, or replay; several, such as fill,get, run one after the other")
@@ -252,13 +192,13 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       return std::unexpected(parsed.error());
     }
   }
-  if (auto parsed = parse_value_bytes(value_bytes, options); !parsed) {
-    return std::unexpected(parsed.error());
-  }
   if (auto completed = complete_pace(options, warmup_option->count() > 0); !completed) {
     return std::unexpected(completed.error());
   }
-  if (auto completed = complete(options, zipf_option->count() > 0, is_sequential); !completed) {
+  if (auto completed = complete(options); !completed) {
+    return std::unexpected(completed.error());
+  }
+  if (auto completed = complete_workload(options, workload); !completed) {
     return std::unexpected(completed.error());
   }
   return ParsedOptions{.options = std::move(options), .text = {}};

@@ -4,13 +4,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "bench/load/key_sequence.h"
+#include "bench/load/operation.h"
 #include "bench/load/phase.h"
+#include "bench/load/protocol/protocol.h"
 #include "bench/load/schedule.h"
+#include "bench/load/size_distribution.h"
 
 namespace millrace::load {
 
@@ -25,16 +27,17 @@ struct Options {
   std::uint32_t connections = 0;     ///< of all threads together
   std::uint32_t depth = 0;
   double timeout_s = 10;
-  // Workload
+  // Workload: workload_options.h
+  Protocol protocol = Protocol::Text;
   std::uint64_t keys = 1'000'000;
-  std::uint32_t key_bytes = 30;
-  std::uint32_t value_bytes_min = 64;
-  std::uint32_t value_bytes_max = 64;
-  KeyOrder order = KeyOrder::Uniform;
-  double zipf_exponent = 0;
-  double get_share = 0.9;
+  SizeDistribution key_sizes{SizeDistribution::Of::Keys, 30, 30};
+  SizeDistribution value_sizes{SizeDistribution::Of::Values, 64, 64};
+  KeyPlan key_plan;
+  OperationWeights mix{};  ///< Mode::Mix
   std::uint32_t keys_per_get = 32;
-  std::uint32_t ttl_s = 0;
+  std::uint32_t ttl_s_min = 0;
+  std::uint32_t ttl_s_max = 0;
+  bool reads_through = false;
   bool verifies = false;
   std::uint64_t seed = 1;
   // Run
@@ -69,9 +72,6 @@ struct ParsedOptions {
 };
 
 Result<ParsedOptions> parse_options(int argc, const char* const* argv);
-
-/// What is asked for, in words that a result can print: name and value of each setting that has a part in it.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> describe_workload(const Options& options);
 
 /// `host:port`, `[v6]:port` or `host` into host and port.
 Result<void> parse_server(const std::string& text, std::string& host, std::uint16_t& port);

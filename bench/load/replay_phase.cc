@@ -19,7 +19,6 @@ PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
   clients_->make_all_ready();
   while (has_more && is_whole() && !stop.load(std::memory_order_relaxed)) {
     window_->tick();
-    write_missed();
     write_records();
     clients_->flush();
     clients_->poll(kPollWait);
@@ -33,14 +32,6 @@ PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
   window_->close(result);
   result.records_replayed = written_;
   return result;
-}
-
-void ReplayPhase::write_missed() {
-  for (ClientConnection* const connection : clients_->ready()) {
-    while (connection->can_set_missed()) {
-      connection->set_missed(clients_->now());
-    }
-  }
 }
 
 bool ReplayPhase::is_mine(const TraceRecord& record) const noexcept {

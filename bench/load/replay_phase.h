@@ -31,7 +31,6 @@ class ReplayPhase {
   PhaseResult run(const std::atomic<bool>& stop);
 
  private:
-  void write_missed();
   void write_records();
   [[nodiscard]] bool is_mine(const TraceRecord& record) const noexcept;
   [[nodiscard]] ClientConnection& connection_of(const TraceRecord& record) const noexcept;

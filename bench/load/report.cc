@@ -139,10 +139,9 @@ std::string table_text(const WholeReport& report, const Options& options) {
 
 std::string json_text(const WholeReport& report, const Options& options) {
   std::string out = fmt::format(
-      R"({{"program":"millrace-load","server":{},"threads":{},"connections":{},"depth":{},"keys":{},"key_bytes":{},)"
-      R"("value_bytes_min":{},"value_bytes_max":{},"zipf":{},"seed":{},"interrupted":{},"phases":[)",
-      json_string(report.server), options.threads, options.connections, options.depth, options.keys, options.key_bytes,
-      options.value_bytes_min, options.value_bytes_max, options.zipf_exponent, options.seed, report.was_interrupted);
+      R"({{"program":"millrace-load","server":{},"threads":{},"connections":{},"depth":{},"keys":{},"seed":{},"interrupted":{},"phases":[)",
+      json_string(report.server), options.threads, options.connections, options.depth, options.keys, options.seed,
+      report.was_interrupted);
   for (std::size_t i = 0; i < report.run.phases.size(); ++i) {
     out += i == 0 ? "" : ",";
     append_json_phase(out, report.run.phases[i]);

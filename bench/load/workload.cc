@@ -26,24 +26,24 @@ constexpr std::array<char, 200> kTwoDigits = two_digits();
 
 }  // namespace
 
-Result<KeyText> KeyText::make(std::uint32_t key_bytes, std::uint64_t keys) {
+Result<KeyText> KeyText::make(SizeDistribution sizes, std::uint64_t keys) {
   if (keys == 0) {
     return fail("There must be at least one key (--keys 1).");
   }
   const auto digits = static_cast<std::uint32_t>(fmt::formatted_size("{}", keys - 1));
-  if (key_bytes < digits || key_bytes > kKeyBytesMax) {
-    return fail(fmt::format("A key of {} bytes cannot be made: {} keys need {} to {} bytes (--key-bytes).", key_bytes,
+  if (sizes.max() < digits || sizes.max() > kKeyBytesMax) {
+    return fail(fmt::format("A key of {} bytes cannot be made: {} keys need {} to {} bytes (--key-bytes).", sizes.max(),
                             keys, digits, kKeyBytesMax));
   }
-  const auto prefix_bytes = std::min(static_cast<std::uint32_t>(kPrefix.size()), key_bytes - digits);
-  std::string zero(kPrefix.substr(0, prefix_bytes));
-  zero.append(key_bytes - prefix_bytes, '0');
-  return KeyText(std::move(zero), prefix_bytes, digits);
+  std::string zeros(kPrefix);
+  zeros.resize(sizes.max(), '0');
+  return KeyText(std::move(sizes), std::move(zeros), digits);
 }
 
 char* KeyText::write(std::uint64_t number, char* out) const noexcept {
-  std::memcpy(out, zero_.data(), zero_.size());
-  char* const end = out + zero_.size();
+  const std::uint32_t bytes = size(number);
+  std::memcpy(out, zeros_.data(), bytes);
+  char* const end = out + bytes;
   char* at = end;
   std::uint32_t left = digits_;
   for (; left >= 2; left -= 2) {
@@ -60,26 +60,26 @@ char* KeyText::write(std::uint64_t number, char* out) const noexcept {
 }
 
 std::optional<std::uint64_t> KeyText::number(std::string_view text) const noexcept {
-  if (text.size() != zero_.size() ||
-      text.substr(0, prefix_bytes_) != std::string_view(zero_).substr(0, prefix_bytes_)) {
+  if (text.size() < digits_ || text.size() > zeros_.size()) {
     return std::nullopt;
   }
-  const std::size_t first_digit = zero_.size() - digits_;
+  const std::size_t first_digit = text.size() - digits_;
+  if (text.substr(0, first_digit) != std::string_view(zeros_).substr(0, first_digit)) {
+    return std::nullopt;
+  }
   std::uint64_t number = 0;
-  for (std::size_t i = prefix_bytes_; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c < '0' || c > '9' || (i < first_digit && c != '0')) {
+  for (const char c : text.substr(first_digit)) {
+    if (c < '0' || c > '9') {
       return std::nullopt;
     }
     number = number * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  return number;
+  return size(number) == text.size() ? std::optional(number) : std::nullopt;
 }
 
-ValueText::ValueText(std::uint32_t bytes_min, std::uint32_t bytes_max, std::uint32_t largest)
-    : bytes_min_(bytes_min), bytes_max_(bytes_max) {
-  MR_ASSERT(bytes_min <= bytes_max);
-  pattern_.resize(kWindow + std::max(largest, bytes_max));
+ValueText::ValueText(SizeDistribution sizes, std::uint32_t largest, std::uint64_t counters_from)
+    : sizes_(std::move(sizes)), counters_from_(counters_from) {
+  pattern_.resize(kWindow + std::max({largest, sizes_.max(), kPieceBytes}));
   Prng prng(20'240'601);
   for (char& c : pattern_) {
     c = static_cast<char>(' ' + prng.below(95));
@@ -96,12 +96,35 @@ void ValueText::write_name(std::uint64_t key, std::uint32_t size, char* out) noe
 
 char* ValueText::write(std::uint64_t key, std::uint32_t size, char* out) const noexcept {
   MR_DCHECK(size <= largest());
+  if (key >= counters_from_) {
+    *out = '0';
+    return out + 1;
+  }
   std::array<char, kNameBytes> name;
   write_name(key, size, name.data());
   const std::uint32_t head = std::min(size, kNameBytes);
   std::memcpy(out, name.data(), head);
   std::memcpy(out + head, body(key), size - head);
   return out + size;
+}
+
+char* ValueText::write_piece(std::uint64_t key, char* out) noexcept {
+  std::array<char, kNameBytes> name;
+  write_name(~key, kPieceBytes, name.data());
+  std::memcpy(out, name.data(), kPieceBytes);
+  return out + kPieceBytes;
+}
+
+bool ValueText::matches_pieces(std::uint64_t key, std::uint32_t size, std::uint32_t offset,
+                               std::string_view chunk) noexcept {
+  std::array<char, kPieceBytes> piece;
+  write_piece(key, piece.data());
+  for (std::size_t i = 0; i < chunk.size(); ++i) {
+    if (chunk[i] != piece[(offset - size + i) % kPieceBytes]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool ValueText::matches(std::uint64_t key, std::uint32_t size, std::uint32_t offset,

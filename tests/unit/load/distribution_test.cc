@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -68,7 +70,7 @@ TEST(Zipf, StaysInItsRangeAtTheEdges) {
 
 TEST(KeySequence, ScattersRanksOverAllKeysOnce) {
   for (const std::uint64_t count : {1ULL, 2ULL, 3ULL, 4ULL, 10ULL, 97ULL, 1000ULL, 4096ULL}) {
-    const KeySequence keys(KeyOrder::Zipf, 0.99, 0, count, 1);
+    const KeySequence keys({.order = KeyOrder::Zipf, .zipf_exponent = 0.99}, 0, count, 1);
     std::set<std::uint64_t> seen;
     for (std::uint64_t rank = 0; rank < count; ++rank) {
       seen.insert(keys.scatter(rank));
@@ -79,7 +81,7 @@ TEST(KeySequence, ScattersRanksOverAllKeysOnce) {
 }
 
 TEST(KeySequence, SequentialVisitsEachKeyOnceARound) {
-  KeySequence keys(KeyOrder::Sequential, 0, 100, 5, 1);
+  KeySequence keys({.order = KeyOrder::Sequential}, 100, 5, 1);
   for (int round = 0; round < 3; ++round) {
     for (std::uint64_t key = 100; key < 105; ++key) {
       EXPECT_EQ(keys.next(), key);
@@ -88,7 +90,7 @@ TEST(KeySequence, SequentialVisitsEachKeyOnceARound) {
 }
 
 TEST(KeySequence, UniformFillsItsRangeEvenly) {
-  KeySequence keys(KeyOrder::Uniform, 0, 1000, 50, test_seed());
+  KeySequence keys({}, 1000, 50, test_seed());
   std::vector<int> seen(50, 0);
   for (int i = 0; i < 100'000; ++i) {
     const std::uint64_t key = keys.next();
@@ -101,10 +103,45 @@ TEST(KeySequence, UniformFillsItsRangeEvenly) {
   EXPECT_LT(*std::ranges::max_element(seen), 2350);
 }
 
+TEST(KeySequence, AHotSpotGetsItsShare) {
+  const std::uint64_t seed = test_seed();
+  KeySequence keys({.order = KeyOrder::HotSpot, .hot_keys = 0.01, .hot_requests = 0.9}, 500, 1000, seed);
+  std::map<std::uint64_t, int> seen;
+  for (int i = 0; i < 100'000; ++i) {
+    const std::uint64_t key = keys.next();
+    ASSERT_GE(key, 500U);
+    ASSERT_LT(key, 1500U);
+    ++seen[key];
+  }
+  std::vector<int> counts;
+  for (const auto& [key, count] : seen) {
+    counts.push_back(count);
+  }
+  std::ranges::sort(counts, std::greater{});
+  // Ten keys with 9000 each (standard deviation 95), 990 with about ten.
+  EXPECT_EQ(counts.size(), 1000U) << "seed " << seed;
+  EXPECT_NEAR(std::accumulate(counts.begin(), counts.begin() + 10, 0), 90'000, 600) << "seed " << seed;
+  EXPECT_GT(counts[9], 8400) << "seed " << seed;
+  EXPECT_LT(counts[10], 60) << "seed " << seed;
+}
+
+TEST(KeySequence, AHotSpotHasAKeyAndLeavesOne) {
+  for (const std::uint64_t count : {1ULL, 2ULL, 3ULL}) {
+    for (const double share : {1e-9, 0.5, 1 - 1e-9}) {
+      KeySequence keys({.order = KeyOrder::HotSpot, .hot_keys = share, .hot_requests = 0.5}, 0, count, test_seed());
+      std::set<std::uint64_t> seen;
+      for (int i = 0; i < 200; ++i) {
+        seen.insert(keys.next());
+      }
+      EXPECT_EQ(seen.size(), count);
+    }
+  }
+}
+
 TEST(KeySequence, DifferentSeedsGiveDifferentSequences) {
-  KeySequence a(KeyOrder::Uniform, 0, 0, 1'000'000, 1);
-  KeySequence b(KeyOrder::Uniform, 0, 0, 1'000'000, 2);
-  KeySequence again(KeyOrder::Uniform, 0, 0, 1'000'000, 1);
+  KeySequence a({}, 0, 1'000'000, 1);
+  KeySequence b({}, 0, 1'000'000, 2);
+  KeySequence again({}, 0, 1'000'000, 1);
   int same = 0;
   for (int i = 0; i < 1000; ++i) {
     const std::uint64_t key = a.next();

@@ -57,9 +57,10 @@ TEST(Generator, MultiGetCountsKeysAndVerifiesWithMissesBetween) {
 
 TEST(Generator, MixHoldsItsShare) {
   Options options = small({Mode::Mix});
-  options.get_share = 0.75;
+  options.mix[static_cast<std::size_t>(Operation::Get)] = 75;
+  options.mix[static_cast<std::size_t>(Operation::Set)] = 25;
   options.requests = 8000;
-  options.ttl_s = 77;
+  options.ttl_s_min = options.ttl_s_max = 77;
   TestRun run(options);
   const RunReport report = run.go();
   EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
@@ -113,8 +114,7 @@ TEST(Generator, TimeEndsAPhaseToo) {
 TEST(Generator, ALargeValueIsSplitOverManyReads) {
   Options options = small({Mode::Fill, Mode::Get});
   options.keys = 3;
-  options.value_bytes_min = 300'000;
-  options.value_bytes_max = 400'000;
+  options.value_sizes = value_sizes(300'000, 400'000);
   options.requests = 20;
   const RunReport report = TestRun(options).go();
   EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
@@ -139,7 +139,7 @@ class GeneratorFault : public testing::TestWithParam<std::tuple<FaultCase, bool>
 
 TEST_P(GeneratorFault, IsCountedAndSaidAndNeverHangs) {
   Options options = small({Mode::Fill, Mode::Get});
-  options.value_bytes_min = 20;
+  options.value_sizes = value_sizes(20, 90);
   options.timeout_s = 0.2;
   const auto [fault_case, is_open_loop] = GetParam();
   const auto [fault, counted] = fault_case;
@@ -183,7 +183,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Generator, WithoutVerifyOnlyTheFormIsJudged) {
   for (const Fault fault : {Fault::WrongKey, Fault::WrongFlags, Fault::WrongSize, Fault::WrongByte}) {
     Options options = small({Mode::Fill, Mode::Get});
-    options.value_bytes_min = 20;
+    options.value_sizes = value_sizes(20, 90);
     options.verifies = false;
     EXPECT_EQ(TestRun(options, fault, 210).go().failures.total(), 0U);
   }

@@ -25,12 +25,12 @@ TEST(Options, HaveDefaults) {
   EXPECT_EQ(options.threads, 1U);
   EXPECT_EQ(options.connections, 16U);
   EXPECT_EQ(options.depth, 1U);
-  EXPECT_EQ(options.key_bytes, 30U);
-  EXPECT_EQ(options.value_bytes_min, 64U);
-  EXPECT_EQ(options.value_bytes_max, 64U);
+  EXPECT_EQ(options.key_sizes.max(), 30U);
+  EXPECT_EQ(options.value_sizes.min(), 64U);
+  EXPECT_EQ(options.value_sizes.max(), 64U);
   EXPECT_EQ(options.modes, std::vector<Mode>{Mode::Get});
   EXPECT_EQ(options.seconds, 10.0);
-  EXPECT_EQ(options.order, KeyOrder::Uniform);
+  EXPECT_EQ(options.key_plan.order, KeyOrder::Uniform);
 }
 
 TEST(Options, TakeEveryWord) {
@@ -77,19 +77,19 @@ TEST(Options, TakeEveryWord) {
   EXPECT_EQ(options.connections, 64U);
   EXPECT_EQ(options.depth, 16U);
   EXPECT_EQ(options.keys, 1000U);
-  EXPECT_EQ(options.order, KeyOrder::Zipf);
-  EXPECT_EQ(options.zipf_exponent, 0.99);
+  EXPECT_EQ(options.key_plan.order, KeyOrder::Zipf);
+  EXPECT_EQ(options.key_plan.zipf_exponent, 0.99);
   EXPECT_EQ(options.modes, (std::vector<Mode>{Mode::Fill, Mode::Get}));
-  EXPECT_EQ(options.value_bytes_min, 32U);
-  EXPECT_EQ(options.value_bytes_max, 100U);
-  EXPECT_EQ(options.ttl_s, 60U);
+  EXPECT_EQ(options.value_sizes.min(), 32U);
+  EXPECT_EQ(options.value_sizes.max(), 100U);
+  EXPECT_EQ(options.ttl_s_max, 60U);
   EXPECT_EQ(options.seed, 9U);
   EXPECT_EQ(options.rounds, 3U);
   EXPECT_EQ(options.requests, 50U);
   EXPECT_FALSE(options.seconds) << "a count needs no time";
   EXPECT_TRUE(options.verifies);
   EXPECT_EQ(options.json_path, "x.json");
-  EXPECT_EQ(options.key_bytes, 20U);
+  EXPECT_EQ(options.key_sizes.max(), 20U);
   EXPECT_EQ(options.warmup_s, 0.5);
   EXPECT_EQ(options.timeout_s, 2.0);
   EXPECT_EQ(options.keys_per_get, 8U);

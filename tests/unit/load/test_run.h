@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/load/generator.h"
+#include "bench/load/workload_options.h"
 #include "tests/unit/load/memory_server.h"
 #include "tests/unit/load/test_seed.h"
 
@@ -38,12 +39,11 @@ class TestRun {
 
   RunReport go(bool is_stopped = false) {
     const bool is_replay = options_.is_replay();
-    const auto keys = KeyText::make(options_.key_bytes, is_replay ? trace_.keys : options_.keys);
-    const Workload workload{*keys, ValueText(options_.value_bytes_min, options_.value_bytes_max,
-                                             is_replay ? trace_.value_bytes_max : options_.value_bytes_max)};
+    const auto workload = make_workload(options_, is_replay ? &trace_ : nullptr);
+    EXPECT_TRUE(workload);
     const std::uint64_t seed = options_.seed;
     Generator generator(
-        options_, workload, {}, is_replay ? &trace_ : nullptr,
+        options_, *workload, {}, is_replay ? &trace_ : nullptr,
         [&, seed](std::uint32_t thread, std::uint32_t) -> Result<std::unique_ptr<dataplane::Transport>> {
           auto server = std::make_unique<Keeper>(seed + thread, fault_, fault_at_, servers_[thread]);
           server->items = items_;
@@ -105,6 +105,10 @@ class TestRun {
   std::vector<Remains> servers_;
 };
 
+inline SizeDistribution value_sizes(std::uint32_t min, std::uint32_t max) {
+  return {SizeDistribution::Of::Values, min, max};
+}
+
 /// Few keys, three connections, every reply verified.
 inline Options small(std::vector<Mode> modes) {
   Options options;
@@ -112,9 +116,8 @@ inline Options small(std::vector<Mode> modes) {
   options.connections = 3;
   options.depth = 4;
   options.keys = 200;
-  options.key_bytes = 12;
-  options.value_bytes_min = 0;
-  options.value_bytes_max = 90;
+  options.key_sizes = SizeDistribution(SizeDistribution::Of::Keys, 12, 12);
+  options.value_sizes = value_sizes(0, 90);
   options.requests = 1000;
   options.verifies = true;
   options.timeout_s = 5;

@@ -1,0 +1,102 @@
+// What the reply lines of the classic text protocol mean. See line_reader.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "bench/load/protocol/line_reader.h"
+#include "bench/load/protocol/number.h"
+#include "bench/load/protocol/reply.h"
+
+namespace millrace::load {
+
+class TextGrammar {
+ public:
+  template <typename Sink>
+  Follows on_line(std::string_view text, Sink& sink, std::uint32_t& value_bytes) {
+    const Expected expected = sink.expected();
+    if (expected.keys == 0) {
+      return Follows::Nothing;
+    }
+    if (is_read(expected.operation) && text.starts_with("VALUE ")) {
+      ValueHeader value;
+      if (!parse_value(text.substr(6), expected.operation == Operation::Gets, value)) {
+        return Follows::Nothing;
+      }
+      value_bytes = value.bytes;
+      return sink.on_value(value) ? Follows::Value : Follows::Nothing;
+    }
+    if (const auto outcome = outcome_of(expected.operation, text)) {
+      sink.on_done(*outcome);
+      return Follows::Line;
+    }
+    if (is_error(text)) {
+      sink.on_error(text);
+      sink.on_done(Outcome::Error);
+      return Follows::Line;
+    }
+    return Follows::Nothing;
+  }
+
+  template <typename Sink>
+  bool on_bytes(std::uint32_t offset, std::string_view chunk, Sink& sink) {
+    return sink.on_value_bytes(offset, chunk);
+  }
+  template <typename Sink>
+  void on_value_end(Sink&) {}
+
+  /// Error lines are those of the meta commands too.
+  [[nodiscard]] static bool is_error(std::string_view text) noexcept {
+    return text.starts_with("ERROR") || text.starts_with("SERVER_ERROR") || text.starts_with("CLIENT_ERROR");
+  }
+
+ private:
+  static std::optional<Outcome> outcome_of(Operation operation, std::string_view text) noexcept {
+    switch (operation) {
+      case Operation::Get:
+      case Operation::MultiGet:
+      case Operation::Gets:
+        return text == "END" ? std::optional(Outcome::Done) : std::nullopt;
+      case Operation::Cas:
+        if (text == "EXISTS") {
+          return Outcome::Refused;
+        }
+        if (text == "NOT_FOUND") {
+          return Outcome::Missed;
+        }
+        [[fallthrough]];
+      case Operation::Set:
+      case Operation::Add:
+      case Operation::Append:
+        return text == "STORED"       ? std::optional(Outcome::Done)
+               : text == "NOT_STORED" ? std::optional(Outcome::Refused)
+                                      : std::nullopt;
+      case Operation::Delete:
+        return done_or_missed(text == "DELETED", text);
+      case Operation::Touch:
+        return done_or_missed(text == "TOUCHED", text);
+      case Operation::Incr:
+        return done_or_missed(!text.empty() && text.size() <= 20 && is_all_digits(text), text);
+    }
+    return std::nullopt;
+  }
+
+  static std::optional<Outcome> done_or_missed(bool is_done, std::string_view text) noexcept {
+    return is_done ? std::optional(Outcome::Done) : text == "NOT_FOUND" ? std::optional(Outcome::Missed) : std::nullopt;
+  }
+
+  /// `<key> <flags> <bytes>`, and the number for a cas when that was asked for.
+  static bool parse_value(std::string_view text, bool has_unique, ValueHeader& value) noexcept {
+    value.key = take_word(text);
+    if (value.key.empty() || !is_number(take_word(text), value.flags)) {
+      return false;
+    }
+    if (!has_unique) {
+      return is_value_size(text, value.bytes);
+    }
+    return is_value_size(take_word(text), value.bytes) && is_number(text, value.unique);
+  }
+};
+
+}  // namespace millrace::load
