@@ -54,10 +54,6 @@ void Worker::execute_batch() noexcept {
     if (protocol::is_retrieval(request.command) && request.ends_reply) {
       connection.replies.append(memory_, protocol::reply::kEnd);
     }
-    if (MR_UNLIKELY(connection.replies.is_over_limit()) && (connection.blocked & kBlockedByOutput) == 0) {
-      connection.blocked |= kBlockedByOutput;
-      ++counters_.paused_for_output;
-    }
     want_send(connection);
   }
   batch_.clear();

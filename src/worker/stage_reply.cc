@@ -8,7 +8,12 @@ namespace millrace::worker {
 
 using dataplane::TxKind;
 
+/// Called whenever a connection's replies have grown, whatever made them: also what is too much is seen here.
 void Worker::want_send(Connection& connection) noexcept {
+  if (MR_UNLIKELY(connection.replies.is_over_limit()) && (connection.blocked & kBlockedByOutput) == 0) {
+    connection.blocked |= kBlockedByOutput;
+    ++counters_.paused_for_output;
+  }
   if (!connection.is_in_send_list) {
     connection.is_in_send_list = true;
     to_send_.push_back(&connection);
