@@ -32,7 +32,7 @@ inline constexpr std::uint32_t kItemBytesMax = 1024 * 1024 * 1024;
 /// A chunk may be this much larger than what it holds (as a fraction of the chunk, 1/8); beyond, the item is chained.
 inline constexpr std::uint32_t kWasteShift = 3;
 
-/// Distinct items that replies may hold at a time. 16 B each; beyond, pin() refuses and the caller copies.
+/// Distinct items that replies may hold at a time. 16 B each; beyond, pin() refuses.
 inline constexpr std::uint32_t kPinsMax = 8192;
 
 /// One eviction looks at this many slots before it stops honouring reference counters: bounds the pause when all is

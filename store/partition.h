@@ -103,7 +103,7 @@ class Partition {
 
   // --- pin.h
   /// Lends an item to a reply; what it returns names it in unpin(), after however many other calls. None (ItemRef{})
-  /// when kPinsMax items are lent already: then copy instead.
+  /// when kPinsMax items are lent already.
   ItemRef pin(const Item* item) noexcept;
   void unpin(ItemRef ref) noexcept;
 

@@ -82,18 +82,9 @@ class LocalSink {
       commit(static_cast<std::uint32_t>(text.size()));
     }
   }
-  /// The value, kept in place, and its CRLF. When nothing more can be pinned it is copied after all.
-  void lend(const store::Item* item, std::uint32_t value_bytes) noexcept {
-    const store::ItemRef ref = worker_.partition_.pin(item);
-    if (MR_LIKELY(ref != store::ItemRef{})) {
-      connection_.replies.append_loan(worker_.memory_, {item, ref, worker_.id_, value_bytes});
-    } else {
-      for (std::uint32_t at = 0; at < value_bytes;) {
-        const auto part = worker_.partition_.value_span(item, at);
-        connection_.replies.append(worker_.memory_, {part.data(), part.size()});
-        at += static_cast<std::uint32_t>(part.size());
-      }
-    }
+  /// The pinned value, kept in place, and its CRLF.
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes) noexcept {
+    connection_.replies.append_loan(worker_.memory_, {item, pin, worker_.id_, value_bytes});
     connection_.replies.append(worker_.memory_, protocol::reply::kCrlf);
   }
 
@@ -124,14 +115,8 @@ class AnswerSink {
     commit(static_cast<std::uint32_t>(text.size()));
   }
   /// The asker sends the value from where it lies, adds the CRLF, and says Unpin.
-  void lend(const store::Item* item, std::uint32_t value_bytes) noexcept {
-    const store::ItemRef ref = worker_.partition_.pin(item);
-    if (MR_UNLIKELY(ref == store::ItemRef{})) {
-      used_ = 0;
-      line("SERVER_ERROR out of memory writing get response\r\n");
-      return;
-    }
-    answer_.item = static_cast<std::uint32_t>(ref);
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes) noexcept {
+    answer_.item = static_cast<std::uint32_t>(pin);
     answer_.value_bytes = value_bytes;
     answer_.lent = item;
   }
@@ -177,6 +162,12 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
   const std::uint32_t value_bytes = item->value_bytes();
   const bool with_cas = operation.command == protocol::Command::Gets || operation.command == protocol::Command::Gats;
   const bool copies = value_bytes <= Sink::kCopiedBytesMax;
+  const store::ItemRef pin = copies ? store::ItemRef{} : partition_.pin(item);
+  if (MR_UNLIKELY(!copies && pin == store::ItemRef{})) {
+    // As many are lent as can be. A copy instead would be memory that clients who do not read make us take.
+    sink.line(protocol::reply::kOutOfMemoryWriting);
+    return;
+  }
   constexpr auto kLineMax = static_cast<std::uint32_t>(protocol::kValueLineBytesMax);
   char* const begin = sink.room(copies ? kLineMax + value_bytes + 2 : kLineMax);
   char* at = with_cas ? protocol::write_value_line(begin, operation.key.bytes, item->client_flags(), value_bytes,
@@ -184,7 +175,7 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
                       : protocol::write_value_line(begin, operation.key.bytes, item->client_flags(), value_bytes);
   if (!copies) {
     sink.commit(static_cast<std::uint32_t>(at - begin));
-    sink.lend(item, value_bytes);
+    sink.lend(item, pin, value_bytes);
     return;
   }
   if (MR_LIKELY(!item->is_chained())) {
