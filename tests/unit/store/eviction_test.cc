@@ -128,19 +128,43 @@ TEST(Clock, WhenAllIsHotTheHandGivesUpAfterItsBound) {
   EXPECT_GE(cooled, kSweepSlotsMax - 8) << "it honours hits as far as the bound";
 }
 
-TEST(Clock, AClassThatHoldsOnlyContinuationsIsEvictedFromToo) {
-  // A 100 KB value: a head of a whole page and a smaller piece. Fill with them, then store what needs the small class.
-  Store store(40);
-  const std::string large(100'000, 'x');
-  for (int n = 0; store->counters().evictions == 0; ++n) {
-    ASSERT_EQ(store.set(key(n), large), Outcome::Stored);
+/// What a whole page holds of a value as the first piece of an item under key(0) .. key(9), and as a later one.
+constexpr std::size_t kFirstPiece = kPageBytes - kItemHeaderBytes - kChainBytes - 2;
+constexpr std::size_t kLaterPiece = kPageBytes - kContinuationBytes;
+
+TEST(Clock, ALargeItemAgesOnceARoundInTheClassOfItsHead) {
+  Store store(17);
+  const std::string value(kFirstPiece + 3 * kLaterPiece, 'x');  // four whole pages
+  for (int n = 0; n < 4; ++n) {
+    ASSERT_EQ(store.set(key(n), value), Outcome::Stored);
   }
-  const std::uint64_t evicted = store->counters().evictions;
-  const std::string rest(36'000, 'y');
-  for (int n = 0; n < 60; ++n) {
-    ASSERT_EQ(store.set("s" + std::to_string(n), rest), Outcome::Stored) << n;
+  ASSERT_EQ(store->memory_stats().pages_free, 0U);
+  store.get(key(0));
+  ASSERT_EQ(store.set(key(4), value), Outcome::Stored);
+  EXPECT_TRUE(store.has(key(0))) << "its other pieces do not count";
+  EXPECT_EQ(store.peek(key(0))->clock(), 0U);
+  EXPECT_FALSE(store.has(key(1)));
+  EXPECT_EQ(store->counters().evictions, 1U);
+  store->check();
+}
+
+TEST(Clock, ALargeItemAgesInAClassThatHoldsItsLastPieceOnly) {
+  Store store(18);
+  const std::string value(kFirstPiece + 5000, 'x');  // a whole page, and a piece in a class of twelve a page
+  for (int n = 0; n < 10; ++n) {
+    ASSERT_EQ(store.set(key(n), value), Outcome::Stored);
   }
-  EXPECT_GT(store->counters().evictions, evicted);
+  // Items of the pieces' size fill their page, and then the pool runs dry.
+  ASSERT_EQ(store.set("p0", std::string(5000, 'p')), Outcome::Stored);
+  ASSERT_EQ(store.set("p1", std::string(5000, 'p')), Outcome::Stored);
+  ASSERT_TRUE(store->set_limit(12 * kPageBytes));
+  store.get(key(0));
+  store.get(key(0));
+  ASSERT_EQ(store.set("p2", std::string(5000, 'p')), Outcome::Stored);
+  EXPECT_TRUE(store.has(key(0)));
+  EXPECT_EQ(store.peek(key(0))->clock(), 1U) << "the hand of the pieces' class took one";
+  EXPECT_FALSE(store.has(key(1))) << "and met this one next";
+  EXPECT_EQ(store->counters().evictions, 1U);
   store->check();
 }
 

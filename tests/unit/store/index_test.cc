@@ -214,6 +214,49 @@ TEST(Index, GrowsInStepsOfOneBucketAndFindsEverythingMeanwhile) {
   EXPECT_GT(60'000 / lanes, 0.60) << "grown by a quarter, not twofold";
 }
 
+TEST(Index, WaitsInTheMiddleOfGrowingWhenOverflowMightRunOut) {
+  World world(600);
+  std::vector<std::pair<std::string, ItemRef>> entries;
+  const auto add_one = [&] {
+    const std::string key = "key" + std::to_string(entries.size());
+    entries.emplace_back(key, world.add(key));
+  };
+  while (!world.index.is_growing() || world.index.pages() < 5) {
+    add_one();
+    world.index.step();
+    world.give_what_it_wants();
+  }
+  for (int n = 0; n < 1000; ++n) {
+    world.index.step();  // some buckets are at their new place, most are not
+  }
+  std::vector<ItemRef> taken;
+  for (ItemRef ref = world.slabs.allocate(kOverflowClass); ref != ItemRef{};
+       ref = world.slabs.allocate(kOverflowClass)) {
+    taken.push_back(ref);
+  }
+  world.pool.set_limit(world.pool.in_use());
+  const std::uint64_t epoch = world.index.epoch();
+  for (int n = 0; n < 1000; ++n) {
+    world.index.step();
+  }
+  EXPECT_EQ(world.index.epoch(), epoch) << "nothing moved";
+  EXPECT_TRUE(world.index.is_growing());
+  for (const auto& [key, ref] : entries) {
+    ASSERT_EQ(world.find(key), ref);
+  }
+  for (const ItemRef ref : taken) {
+    world.slabs.free(ref);
+  }
+  for (std::uint32_t n = 0; world.index.is_growing(); ++n) {
+    ASSERT_LT(n, world.index.buckets());
+    world.index.step();
+  }
+  world.index.check();
+  for (const auto& [key, ref] : entries) {
+    ASSERT_EQ(world.find(key), ref);
+  }
+}
+
 TEST(Index, RandomInsertsAndErasesAcrossGrowthAgreeWithAMap) {
   World world(400);
   std::mt19937_64 random(millrace::tests::test_seed());
