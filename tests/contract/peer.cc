@@ -14,6 +14,16 @@ namespace {
 
 constexpr std::size_t kReadBytes = 1 << 16;
 
+/// A call with a time limit is interrupted when the kernel takes down the ring of the test before.
+template <typename Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) {
+    result = call();
+  }
+  return result;
+}
+
 }  // namespace
 
 Peer Peer::unconnected(const dataplane::Endpoint& to) {
@@ -26,12 +36,13 @@ Peer Peer::unconnected(const dataplane::Endpoint& to) {
 }
 
 bool Peer::connect(const dataplane::Endpoint& to) {
-  return ::connect(fd_, reinterpret_cast<const sockaddr*>(&to.address), to.address_bytes) == 0;
+  const auto* address = reinterpret_cast<const sockaddr*>(&to.address);
+  return uninterrupted([&] { return ::connect(fd_, address, to.address_bytes); }) == 0;
 }
 
 bool Peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = uninterrupted([&] { return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (sent < 0) {
       return false;
     }
@@ -47,7 +58,7 @@ std::size_t Peer::send_some(std::string_view bytes) {
 
 std::string Peer::receive(std::size_t bytes_max) {
   std::string bytes(bytes_max, '\0');
-  const ssize_t got = recv(fd_, bytes.data(), bytes.size(), 0);
+  const ssize_t got = uninterrupted([&] { return recv(fd_, bytes.data(), bytes.size(), 0); });
   was_reset_ = was_reset_ || (got < 0 && errno == ECONNRESET);
   bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
   return bytes;

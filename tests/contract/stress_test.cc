@@ -241,13 +241,14 @@ TEST_P(TransportContract, StopsAccepting) {
 }
 
 TEST_P(TransportContract, EndsWithConnectionsOpen) {
+  constexpr std::size_t kPeers = 6;
   std::vector<Peer> peers;
-  for (int i = 0; i < 20; ++i) {
+  for (std::size_t i = 0; i < kPeers; ++i) {
     peers.push_back(connect_peer());
   }
-  driver->opened(19);
+  driver->opened(kPeers - 1);
   const std::string large = random_bytes(random, 8'000'000);
-  for (std::size_t i = 0; i < 20; ++i) {
+  for (std::size_t i = 0; i < kPeers; ++i) {
     driver->send(driver->opened(i), large, 2);
     peers[i].send("pending input");
     if (i % 3 == 0) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -34,7 +36,7 @@ class TransportContract : public testing::TestWithParam<BackendMaker> {
 
   Peer connect_peer() {
     Peer peer = Peer::unconnected(backend->endpoint());
-    EXPECT_TRUE(peer.connect(backend->endpoint()));
+    EXPECT_TRUE(peer.connect(backend->endpoint())) << std::strerror(errno);
     return peer;
   }
 
