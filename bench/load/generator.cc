@@ -91,12 +91,19 @@ Result<RunReport> Generator::run(const std::atomic<bool>& stop) {
     if (gate.pass_ready()) {
       RunPlan plan(options_);
       SystemClock clock;
+      const Instant began = clock.now();
       std::uint32_t index = 0;
       auto step = plan.next();
       while (step) {
-        gate.say(Order{.step = *step, .index = index++, .begin = clock.now() + kLead});
+        const Instant begin = clock.now() + kLead;
+        const double opens_s = static_cast<double>((begin + warmup_of(*step) - began).ns) * 1e-9;
+        if (hooks_.on_begin) {
+          hooks_.on_begin(*step, opens_s);
+        }
+        gate.say(Order{.step = *step, .index = index++, .begin = begin});
         std::uint64_t failures = 0;
         PhaseReport phase = collect(*step, failures);
+        phase.opened_s = opens_s;
         plan.note(phase, failures);
         if (hooks_.on_phase) {
           hooks_.on_phase(phase);
@@ -115,6 +122,10 @@ Result<RunReport> Generator::run(const std::atomic<bool>& stop) {
     report.failures.merge(outcome.failures);
   }
   return report;
+}
+
+Duration Generator::warmup_of(const Step& step) const noexcept {
+  return step.mode == Mode::Fill || step.mode == Mode::Replay ? Duration{} : from_seconds(options_.warmup_s);
 }
 
 PhaseReport Generator::collect(const Step& step, std::uint64_t& failures) {
@@ -187,11 +198,9 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
   do {
     clients.poll(std::max(Duration{}, order.begin - clients.now()));
   } while (clients.now() < order.begin);
-  const bool is_warmed = step.mode != Mode::Fill && step.mode != Mode::Replay;
-  MeasuredWindow window(clients, exchange_,
-                        {.thread = thread,
-                         .opens = order.begin + (is_warmed ? from_seconds(options_.warmup_s) : Duration{}),
-                         .interval = from_seconds(options_.interval_s)});
+  MeasuredWindow window(
+      clients, exchange_,
+      {.thread = thread, .opens = order.begin + warmup_of(step), .interval = from_seconds(options_.interval_s)});
   if (step.mode == Mode::Replay) {
     return ReplayPhase(clients, *trace_, {.thread = thread, .threads = options_.threads, .ttl_s = options_.ttl_s_min},
                        window)

@@ -27,8 +27,10 @@ using TransportFactory =
 
 /// What can be seen while the run goes on; called on the thread of Generator::run. Each may be empty.
 struct RunHooks {
-  std::function<void(const Step&, const TimePoint&, const OperationLatencies&, std::uint64_t failures)> on_point;
-  std::function<void(const PhaseReport&)> on_phase;
+  /// The step's window opens so many seconds after the run began.
+  std::function<void(const Step&, double opens_s)> on_begin{};
+  std::function<void(const Step&, const TimePoint&, const OperationLatencies&, std::uint64_t failures)> on_point{};
+  std::function<void(const PhaseReport&)> on_phase{};
 };
 
 class Generator {
@@ -55,6 +57,7 @@ class Generator {
                        const std::atomic<bool>& stop);
   /// Waits for all threads' results of the step; `failures` becomes what the whole run had until its end.
   PhaseReport collect(const Step& step, std::uint64_t& failures);
+  [[nodiscard]] Duration warmup_of(const Step& step) const noexcept;
   [[nodiscard]] std::uint32_t connections_of(std::uint32_t thread) const noexcept;
 
   const Options& options_;

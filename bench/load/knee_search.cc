@@ -14,8 +14,7 @@ bool KneeSearch::is_precise() const noexcept {
 }
 
 std::optional<double> KneeSearch::next() const noexcept {
-  // Below one request a second nothing is left to search.
-  if (is_precise() || trials_ >= plan_.trials_max || rate_per_s_ < 1) {
+  if (is_precise() || trials_ >= plan_.trials_max || rate_per_s_ * kSpan < plan_.first_rate_per_s) {
     return std::nullopt;
   }
   return rate_per_s_;

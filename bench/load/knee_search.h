@@ -13,8 +13,8 @@ namespace millrace::load {
 
 struct KneePlan {
   double p99_max_us = 0;
-  double first_rate_per_s = 0;
-  double precision = 0.03;  ///< of the rate
+  double first_rate_per_s = 0;  ///< the search gives up below a 64th of it
+  double precision = 0.03;      ///< of the rate
   std::uint32_t trials_max = 24;
 };
 
@@ -33,6 +33,8 @@ enum class KneeVerdict : std::uint8_t {
   Failed,         ///< errors
   GeneratorLate,  ///< says nothing of the server
 };
+
+inline constexpr unsigned kKneeVerdicts = 5;
 
 [[nodiscard]] constexpr const char* knee_verdict_text(KneeVerdict verdict) noexcept {
   switch (verdict) {
@@ -72,6 +74,7 @@ class KneeSearch {
  private:
   static constexpr double kGrowth = 1.25;
   static constexpr double kShrink = 0.5;
+  static constexpr double kSpan = 64;
   static constexpr double kAnsweredMin = 0.98;  ///< of what was offered
   static constexpr std::uint32_t kAgreeing = 2;
 

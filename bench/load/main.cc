@@ -1,19 +1,28 @@
 // millrace-load: parse, run, report, exit code. 0: all went well; 1: errors, in the run or before it; 2: wrong usage;
-// 130: interrupted.
+// 130: interrupted. `compare` and `merge` as first word work on results that are already there.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
+#include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "bench/load/clock_model.h"
 #include "bench/load/generator.h"
 #include "bench/load/options.h"
-#include "bench/load/report.h"
+#include "bench/load/report/facts.h"
+#include "bench/load/report/hdr_log.h"
+#include "bench/load/report/live_line.h"
+#include "bench/load/report/report_file.h"
+#include "bench/load/report/sentences.h"
+#include "bench/load/report/subcommands.h"
 #include "bench/load/trace.h"
 #include "bench/load/workload.h"
 #include "bench/load/workload_options.h"
@@ -26,6 +35,14 @@ namespace {
 // A signal handler reaches nothing else.
 std::atomic<bool> g_stop = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
+
+constexpr Duration kFactsPatience = seconds(2);
+
+/// For people and for results of other hosts: nothing is timed with it.
+std::int64_t unix_ms_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
 
 /// The first interrupt ends the run with a report; a second one ends the process.
 void stop_on_interrupt() {
@@ -76,22 +93,57 @@ std::optional<ModelReport> model(const Options& options, const Trace& trace, con
                      .hit_ratio = clock.hit_ratio()};
 }
 
-Result<void> print(const WholeReport& report, const Options& options) {
-  if (options.json_path != "-") {
-    fmt::print("{}", table_text(report, options));
+/// What is seen and written while the run goes on.
+class Watch {
+ public:
+  static Result<std::unique_ptr<Watch>> create(const Options& options, std::int64_t started_unix_ms) {
+    std::optional<HdrLog> log;
+    if (!options.hdr_path.empty()) {
+      auto created = HdrLog::create(options.hdr_path, started_unix_ms);
+      if (!created) {
+        return std::unexpected(created.error());
+      }
+      log = std::move(*created);
+    }
+    return std::unique_ptr<Watch>(new Watch(options, std::move(log)));
   }
-  if (options.json_path == "-") {
-    fmt::print("{}", json_text(report, options));
-  } else if (!options.json_path.empty()) {
-    std::ofstream file(options.json_path);
-    file << json_text(report, options);
-    file.close();
-    if (!file) {
-      return fail(fmt::format("The report could not be written to {}.", options.json_path));
+
+  RunHooks hooks() {
+    return {.on_begin = [this](const Step&, double opens_s) { opens_s_ = opens_s; },
+            .on_point = [this](const Step& step, const TimePoint& point, const OperationLatencies& latency_ns,
+                               std::uint64_t failures) { show(step, point, latency_ns, failures); },
+            .on_phase = [this](const PhaseReport& phase) { show(phase); }};
+  }
+
+  /// Says whether all could be written.
+  Result<void> finish() { return log_ ? log_->finish() : Result<void>{}; }
+
+ private:
+  Watch(const Options& options, std::optional<HdrLog> log)
+      : line_(isatty(STDERR_FILENO) == 1),
+        is_live_(options.shows_live || isatty(STDERR_FILENO) == 1),
+        log_(std::move(log)) {}
+
+  void show(const Step& step, const TimePoint& point, const OperationLatencies& latency_ns, std::uint64_t failures) {
+    if (is_live_) {
+      line_.show(live_text(step, point, failures));
+    }
+    if (log_) {
+      log_->add(opens_s_ + point.begin_s, point.length_s, latency_ns);
     }
   }
-  return {};
-}
+  void show(const PhaseReport& phase) {
+    line_.wipe();
+    if (phase.verdict) {
+      fmt::print(stderr, "{}\n", trial_text(phase));
+    }
+  }
+
+  LiveLine line_;
+  bool is_live_;
+  std::optional<HdrLog> log_;
+  double opens_s_ = 0;  ///< the window of the phase, since the run began
+};
 
 Result<WholeReport> run(const Options& options) {
   Trace trace;
@@ -110,25 +162,38 @@ Result<WholeReport> run(const Options& options) {
   if (!server) {
     return std::unexpected(server.error());
   }
+  WholeReport report{.run = {},
+                     .started_unix_ms = unix_ms_now(),
+                     .server = server_facts(*server, kFactsPatience),
+                     .generators = {generator_facts(options)},
+                     .workload = workload_facts(options),
+                     .model = {},
+                     .was_interrupted = false,
+                     .notes = {}};
+  auto watch = Watch::create(options, report.started_unix_ms);
+  if (!watch) {
+    return std::unexpected(watch.error());
+  }
   stop_on_interrupt();
-  Generator generator(options, *workload, *server, options.is_replay() ? &trace : nullptr,
-                      [](std::uint32_t, std::uint32_t connections) { return make_transport(connections); });
+  Generator generator(
+      options, *workload, *server, options.is_replay() ? &trace : nullptr,
+      [](std::uint32_t, std::uint32_t connections) { return make_transport(connections); }, (*watch)->hooks());
   auto ran = generator.run(g_stop);
   if (!ran) {
     return std::unexpected(ran.error());
   }
-  WholeReport report{.run = std::move(*ran), .server = server->text(), .model = {}, .was_interrupted = g_stop};
+  report.run = std::move(*ran);
+  report.was_interrupted = g_stop;
+  if (auto finished = (*watch)->finish(); !finished) {
+    return std::unexpected(finished.error());
+  }
   if (options.is_replay()) {
     report.model = model(options, trace, report.run.phases.front());
   }
   return report;
 }
 
-}  // namespace
-}  // namespace millrace::load
-
-int main(int argc, char** argv) {
-  using namespace millrace::load;
+int run_command(int argc, const char* const* argv) {
   const auto parsed = parse_options(argc, argv);
   if (!parsed) {
     fmt::print(stderr, "millrace-load: {}\n", parsed.error().what);
@@ -138,22 +203,34 @@ int main(int argc, char** argv) {
     fmt::print("{}", parsed->text);
     return 0;
   }
-  const auto report = run(*parsed->options);
+  const Options& options = *parsed->options;
+  const auto report = run(options);
   if (!report) {
     fmt::print(stderr, "millrace-load: {}\n", report.error().what);
     return 1;
   }
-  if (const auto printed = print(*report, *parsed->options); !printed) {
-    fmt::print(stderr, "millrace-load: {}\n", printed.error().what);
+  if (const auto written = write_report(*report, options.json_path, options.html_path); !written) {
+    fmt::print(stderr, "millrace-load: {}\n", written.error().what);
     return 1;
   }
   if (report->was_interrupted) {
     return 130;
   }
-  for (const auto& phase : report->run.phases) {
-    if (!phase.is_complete) {
-      return 1;
-    }
+  const bool is_complete = std::ranges::all_of(report->run.phases, &PhaseReport::is_complete);
+  return is_complete && report->run.failures.total() == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace millrace::load
+
+int main(int argc, char** argv) {
+  using namespace millrace::load;
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "compare") {
+    return compare_command(argc - 1, argv + 1);
   }
-  return report->run.failures.total() == 0 ? 0 : 1;
+  if (first == "merge") {
+    return merge_command(argc - 1, argv + 1);
+  }
+  return run_command(argc, argv);
 }

@@ -44,6 +44,18 @@ enum class Idling : std::uint8_t {
   Spin,   ///< never sleeps: replies are seen the moment they arrive, too
 };
 
+[[nodiscard]] constexpr const char* idling_name(Idling idling) noexcept {
+  switch (idling) {
+    case Idling::Near:
+      return "near";
+    case Idling::Sleep:
+      return "sleep";
+    case Idling::Spin:
+      return "spin";
+  }
+  return "";
+}
+
 /// How an open loop kept to its schedule.
 struct PacedCounts {
   std::uint64_t due = 0;         ///< requests that were to leave in the window

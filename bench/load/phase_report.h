@@ -35,7 +35,9 @@ struct TimePoint {
   }
 };
 
+/// One load thread.
 struct WorkerReport {
+  std::string host{};  ///< only where the results of several are merged
   std::uint64_t requests = 0;
   double requests_per_s = 0;
   double core_share = 0;    ///< of the window that the thread ran on a core, without mere waiting in a spin
@@ -49,6 +51,7 @@ struct PhaseReport {
   std::uint32_t round = 1;
   std::optional<Pace> pace;            ///< nothing: a closed loop
   std::optional<KneeVerdict> verdict;  ///< of a trial of the search for the knee
+  double opened_s = 0;                 ///< the window, since the run began
   Duration window{};                   ///< the longest of the threads'
   Tally tally;
   Histogram latency_ns;              ///< of all operations

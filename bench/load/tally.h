@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench/load/histogram.h"
@@ -79,26 +80,40 @@ struct Failures {
   std::uint64_t lost_requests = 0;  ///< sent, and never answered because of any of the above
   std::string first;                ///< a sentence about the first of them
 
-  [[nodiscard]] std::uint64_t total() const noexcept {
-    return connect + closed + reset + timeouts + protocol + verification + error_replies + lost_requests;
-  }
+  [[nodiscard]] std::uint64_t total() const noexcept;
   void note(std::string_view sentence) {
     if (first.empty()) {
       first = sentence;
     }
   }
-  void merge(const Failures& other) {
-    connect += other.connect;
-    closed += other.closed;
-    reset += other.reset;
-    timeouts += other.timeouts;
-    protocol += other.protocol;
-    verification += other.verification;
-    error_replies += other.error_replies;
-    lost_requests += other.lost_requests;
-    note(other.first);
-  }
+  void merge(const Failures& other);
 };
+
+/// Every counter with its name in the reports.
+inline constexpr std::array<std::pair<const char*, std::uint64_t Failures::*>, 8> kFailureKinds{
+    {{"connect", &Failures::connect},
+     {"closed", &Failures::closed},
+     {"reset", &Failures::reset},
+     {"timeouts", &Failures::timeouts},
+     {"protocol", &Failures::protocol},
+     {"verification", &Failures::verification},
+     {"error_replies", &Failures::error_replies},
+     {"lost_requests", &Failures::lost_requests}}};
+
+inline std::uint64_t Failures::total() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& [name, count] : kFailureKinds) {
+    sum += this->*count;
+  }
+  return sum;
+}
+
+inline void Failures::merge(const Failures& other) {
+  for (const auto& [name, count] : kFailureKinds) {
+    this->*count += other.*count;
+  }
+  note(other.first);
+}
 
 /// A histogram for each operation. Together about 340 KiB, so on the heap; a request touches one line of them.
 class OperationLatencies {
@@ -109,6 +124,7 @@ class OperationLatencies {
   [[nodiscard]] const Histogram& of(Operation operation) const noexcept {
     return histograms_[static_cast<std::size_t>(operation)];
   }
+  [[nodiscard]] Histogram& of(Operation operation) noexcept { return histograms_[static_cast<std::size_t>(operation)]; }
   /// As if all had been recorded in one.
   [[nodiscard]] Histogram all() const noexcept {
     Histogram sum;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <vector>
 
 #include "bench/load/report/hdr_codec.h"
 
@@ -28,13 +29,26 @@ Result<HdrLog> HdrLog::create(const std::string& path, std::int64_t begin_unix_m
   return HdrLog(std::move(file), path);
 }
 
-void HdrLog::add(std::string_view tag, double begin_s, double length_s, const Histogram& latency_ns) {
+void HdrLog::add(double begin_s, double length_s, const OperationLatencies& latency_ns) {
+  std::vector<Operation> asked;
+  for (std::size_t i = 0; i < kOperations; ++i) {
+    if (latency_ns.of(static_cast<Operation>(i)).count() > 0) {
+      asked.push_back(static_cast<Operation>(i));
+    }
+  }
+  add_line("", begin_s, length_s, latency_ns.all());
+  for (std::size_t i = 0; asked.size() > 1 && i < asked.size(); ++i) {
+    add_line(operation_name(asked[i]), begin_s, length_s, latency_ns.of(asked[i]));
+  }
+  file_.flush();
+}
+
+void HdrLog::add_line(std::string_view tag, double begin_s, double length_s, const Histogram& latency_ns) {
   if (!tag.empty()) {
     file_ << "Tag=" << tag << ',';
   }
   file_ << fmt::format("{:.3f},{:.3f},{:.3f},{}\n", begin_s, length_s, static_cast<double>(latency_ns.max()) / kNsPerMs,
                        hdr_text(latency_ns));
-  file_.flush();
 }
 
 Result<void> HdrLog::finish() {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "bench/load/histogram.h"
+#include "bench/load/tally.h"
 
 namespace millrace::load {
 
@@ -17,14 +17,16 @@ class HdrLog {
   /// Opens `path` and writes the head; times of lines count from `begin_unix_ms`.
   static Result<HdrLog> create(const std::string& path, std::int64_t begin_unix_ms);
 
-  /// An empty tag: of all operations. Values are nanoseconds, the line's maximum is said in milliseconds.
-  void add(std::string_view tag, double begin_s, double length_s, const Histogram& latency_ns);
+  /// A line for all operations together, and one with its name as tag for each, when there are several. Values are
+  /// nanoseconds, a line's maximum is said in milliseconds.
+  void add(double begin_s, double length_s, const OperationLatencies& latency_ns);
 
   /// Says whether all could be written.
   Result<void> finish();
 
  private:
   HdrLog(std::ofstream file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  void add_line(std::string_view tag, double begin_s, double length_s, const Histogram& latency_ns);
 
   std::ofstream file_;
   std::string path_;

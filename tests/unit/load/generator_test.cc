@@ -5,7 +5,7 @@
 #include <optional>
 #include <tuple>
 
-#include "bench/load/report.h"
+#include "bench/load/report/table.h"
 #include "tests/unit/load/test_run.h"
 
 namespace millrace::load {
@@ -158,9 +158,9 @@ TEST_P(GeneratorFault, IsCountedAndSaidAndNeverHangs) {
   }
   // Every failure was looked for where it belongs: the other counters are untouched.
   EXPECT_EQ(report.failures.total(), report.failures.*counted + report.failures.lost_requests);
-  Options shown = options;
-  const std::string text =
-      table_text({.run = report, .server = "memory", .model = {}, .was_interrupted = false}, shown);
+  WholeReport whole;
+  whole.run = report;
+  const std::string text = table_text(whole);
   EXPECT_NE(text.find("FAILED"), std::string::npos);
   EXPECT_NE(text.find(report.failures.first), std::string::npos);
 }
@@ -278,48 +278,6 @@ TEST(Replay, EndsWhenAConnectionIsLost) {
   const RunReport report = run.with_trace(random_trace(test_seed(), 3000)).go();
   EXPECT_FALSE(report.phases[0].is_complete);
   EXPECT_GT(report.failures.closed, 0U);
-}
-
-TEST(Report, JsonHasTheFiguresAndEscapesText) {
-  RunReport run = TestRun(small({Mode::Fill, Mode::Get})).go();
-  run.failures.protocol = 2;
-  run.failures.first = "a \"quoted\" \\ line\n";
-  const Options options = small({Mode::Fill, Mode::Get});
-  const std::string json = json_text(
-      {.run = run, .server = "memory", .model = ModelReport{1000, 10, 5, 0.5}, .was_interrupted = false}, options);
-  EXPECT_NE(json.find(R"("mode":"get","round":1)"), std::string::npos);
-  EXPECT_NE(json.find(R"("hits":1000,"misses":0,"hit_ratio":1.000000)"), std::string::npos);
-  EXPECT_NE(json.find(R"("first":"a \"quoted\" \\ line\u000a")"), std::string::npos);
-  EXPECT_NE(json.find(R"("model":{"memory_bytes":1000,"gets":10,"hits":5,"hit_ratio":0.500000})"), std::string::npos);
-  EXPECT_EQ(std::ranges::count(json, '{'), std::ranges::count(json, '}'));
-}
-
-TEST(Report, SaysWhoWasTheBottleneck) {
-  RunReport run;
-  PhaseReport phase;
-  PhaseResult thread;
-  thread.window = seconds(1);
-  thread.is_complete = true;
-  thread.tally.requests = 5;
-  thread.usage.ran_ns = 970'000'000;
-  phase.add(thread, 1);
-  EXPECT_TRUE(phase.is_bound_by_generator());
-  run.phases.push_back(phase);
-  const Options options = small({Mode::Get});
-  const auto text = [&] {
-    return table_text({.run = run, .server = "memory", .model = {}, .was_interrupted = false}, options);
-  };
-  EXPECT_NE(text().find("the generator was the bottleneck"), std::string::npos);
-
-  thread.usage.ran_ns = 300'000'000;
-  run.phases[0] = PhaseReport{};
-  run.phases[0].add(thread, 1);
-  EXPECT_NE(text().find("the generator was idle 70 % of the time"), std::string::npos);
-
-  thread.usage.waited_ns = 650'000'000;  // its core was somebody else's
-  run.phases[0] = PhaseReport{};
-  run.phases[0].add(thread, 1);
-  EXPECT_TRUE(run.phases[0].is_bound_by_generator());
 }
 
 }  // namespace

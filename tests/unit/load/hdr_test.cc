@@ -201,13 +201,17 @@ TEST(Hdr, RefusesWhatIsNone) {
 
 TEST(Hdr, LogHasTheHeadAndALineAnInterval) {
   const auto path = std::filesystem::temp_directory_path() / ("millrace_hdr_" + std::to_string(test_seed()) + ".log");
-  Histogram histogram;
-  histogram.record(1'500'000);
+  OperationLatencies one;
+  one.record(Operation::Get, 1'500'000);
+  OperationLatencies several;
+  several.record(Operation::Get, 1'000'000);
+  several.record(Operation::Set, 2'000'000);
   {
     auto log = HdrLog::create(path, 1'700'000'000'250);
     ASSERT_TRUE(log);
-    log->add("", 0, 1, histogram);
-    log->add("get", 1.0005, 0.5, Histogram{});
+    log->add(0, 1, one);
+    log->add(1.0006, 0.5, several);
+    log->add(2, 1, OperationLatencies{});
     ASSERT_TRUE(log->finish());
   }
   std::ifstream file(path);
@@ -216,14 +220,18 @@ TEST(Hdr, LogHasTheHeadAndALineAnInterval) {
     lines.push_back(line);
   }
   std::filesystem::remove(path);
-  ASSERT_EQ(lines.size(), 7U);
+  ASSERT_EQ(lines.size(), 10U);
   EXPECT_EQ(lines[1], "#[Histogram log format version 1.3]");
   EXPECT_EQ(lines[2], "#[BaseTime: 1700000000.250 (seconds since epoch)]");
   EXPECT_EQ(lines[3], "#[StartTime: 1700000000.250 (seconds since epoch), Tue Nov 14 22:13:20 UTC 2023]");
   EXPECT_EQ(lines[4], R"("StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram")");
   EXPECT_TRUE(lines[5].starts_with("0.000,1.000,1.500,")) << lines[5];
   EXPECT_EQ(decode(lines[5].substr(lines[5].rfind(',') + 1)).counts.size(), 1U);
-  EXPECT_TRUE(lines[6].starts_with("Tag=get,1.000,0.500,0.000,") || lines[6].starts_with("Tag=get,1.001,0.500,0.000,"));
+  EXPECT_TRUE(lines[6].starts_with("1.001,0.500,2.000,")) << lines[6];
+  EXPECT_EQ(decode(lines[6].substr(lines[6].rfind(',') + 1)).counts.size(), 2U);
+  EXPECT_TRUE(lines[7].starts_with("Tag=get,1.001,0.500,1.000,")) << lines[7];
+  EXPECT_TRUE(lines[8].starts_with("Tag=set,1.001,0.500,2.000,")) << lines[8];
+  EXPECT_TRUE(lines[9].starts_with("2.000,1.000,0.000,")) << "nothing was answered: a line all the same";
   EXPECT_FALSE(HdrLog::create("/nowhere/at/all", 0));
 }
 
