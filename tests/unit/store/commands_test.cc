@@ -222,6 +222,41 @@ TEST(Arith, ALongerNumberMovesToAnotherClassWhenItMust) {
   store->check();
 }
 
+TEST(Arith, TheVictimOfALongerNumberMayLieInItsBucket) {
+  // Both in one bucket, the number last: when the other is evicted to make room, the number's entry takes its place.
+  const auto named = [](char first, int n) {
+    std::string key = std::to_string(n);
+    return first + std::string(14 - key.size(), '0') + key;
+  };
+  const auto bucket = [](const std::string& key) { return make_key(key).hash.position() >> 54; };
+  const std::string victim = named('v', 0);
+  int n = 0;
+  while (bucket(named('n', n)) != bucket(victim)) {
+    ++n;
+  }
+  const std::string number = named('n', n);
+
+  Store store(6);
+  const std::string other(20, 'o');  // as long as the number will be, so of the class that it will need
+  ASSERT_EQ(store.set(victim, other), Outcome::Stored);
+  ASSERT_EQ(store.set("first of its class: keeps its page", "x"), Outcome::Stored);
+  std::uint32_t id = 1;
+  while (store->class_stats(id, 1).number == 0) {
+    ++id;
+  }
+  for (int more = 0; store->memory_stats().pages_free > 1 || store->class_stats(id, 1).free_chunks != 0; ++more) {
+    ASSERT_EQ(store.set(named('o', more), other), Outcome::Stored);
+  }
+  ASSERT_EQ(store.set(number, "9999999999999999999"), Outcome::Stored);
+  ASSERT_EQ(store->memory_stats().pages_free, 0U);
+  ASSERT_EQ(store->counters().evictions, 0U);
+  EXPECT_EQ(store.incr(number, 1).number, 10'000'000'000'000'000'000U);
+  EXPECT_EQ(store->counters().evictions, 1U);
+  EXPECT_FALSE(store.has(victim));
+  EXPECT_EQ(store.get(number), "10000000000000000000");
+  store->check();
+}
+
 TEST(Arith, WhatIsNoNumberStaysAsItIs) {
   Store store(64);
   for (const std::string& value :

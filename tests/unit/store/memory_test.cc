@@ -164,21 +164,25 @@ TEST(Memory, ALimitThatCannotBeIsRefused) {
   store->check();
 }
 
-TEST(Memory, TheIndexGrowsIntoAFullArenaWithoutAPause) {
-  // Up to where the index is about to want ten pages more, with room for the items that make it want them.
-  Store store(1024);
-  int n = 0;
-  while (true) {
-    ASSERT_EQ(store.set(key(n++), "t"), Outcome::Stored);
+/// Fills up to where the index is about to want more pages, with room for the items that make it want them, and lowers
+/// the limit so that no page is free. Returns how many keys were stored.
+int fill_until_index_will_want(Store& store, std::uint64_t index_pages_min) {
+  for (int n = 0;;) {
+    EXPECT_EQ(store.set(key(n++), "t"), Outcome::Stored);
     const MemoryStats memory = store->memory_stats();
     const std::uint64_t grows_above = memory.index_buckets * kBucketLanes * 85 / 100;
-    if (memory.pages_index >= 40 && !memory.index_is_growing && store->counters().curr_items < grows_above &&
-        store->counters().curr_items + class_of_value(store, 1).free_chunks > grows_above + 200) {
-      break;
+    const std::uint64_t items = store->counters().curr_items;
+    if (memory.pages_index >= index_pages_min && !memory.index_is_growing && items < grows_above &&
+        items + class_of_value(store, 1).free_chunks > grows_above + 200) {
+      EXPECT_TRUE(store->set_limit(pages_in_use(store) * kPageBytes));
+      return n;
     }
   }
-  // And now there is no free page: each has to be emptied first.
-  ASSERT_TRUE(store->set_limit(pages_in_use(store) * kPageBytes));
+}
+
+TEST(Memory, TheIndexGrowsIntoAFullArenaWithoutAPause) {
+  Store store(1024);
+  int n = fill_until_index_will_want(store, 40);
   const std::uint64_t index_before = store->memory_stats().pages_index;
   std::deque<std::uint64_t> emptied{store->counters().pages_stolen};
   for (int more = 0; more < 5000; ++more) {
@@ -191,6 +195,26 @@ TEST(Memory, TheIndexGrowsIntoAFullArenaWithoutAPause) {
   }
   EXPECT_EQ(store->memory_stats().pages_index, index_before + index_before / 4) << "it got all it wanted";
   EXPECT_EQ(store->memory_stats().pages_free, 0U);
+  store->check();
+}
+
+TEST(Memory, WithEvictionOffTheIndexWaitsForAPage) {
+  Store store(200, {.evicts = false});
+  int n = fill_until_index_will_want(store, 3);
+  const std::uint64_t index_before = store->memory_stats().pages_index;
+  while (store.set(key(n), "t") == Outcome::Stored) {
+    ++n;
+  }
+  EXPECT_TRUE(store->memory_stats().index_is_growing);
+  EXPECT_EQ(store->memory_stats().pages_index, index_before);
+  EXPECT_EQ(store->counters().evictions, 0U);
+  EXPECT_EQ(store->counters().curr_items, static_cast<std::uint64_t>(n));
+  store->check();
+  ASSERT_TRUE(store->set_limit(200 * kPageBytes));
+  for (int more = 0; more < 10'000; ++more) {
+    ASSERT_EQ(store.set(key(n++), "t"), Outcome::Stored);
+  }
+  EXPECT_GT(store->memory_stats().pages_index, index_before);
   store->check();
 }
 
