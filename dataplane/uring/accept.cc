@@ -96,6 +96,7 @@ void UringTransport::open_connection(ConnId id, int fd, ConnectionState state) n
   connection.peer_is_known = false;
   connection.takes_zero_copy = false;
   connection.bytes_turn = 0;
+  connection.receives_in_a_row = 0;
   connection.drained_bytes = 0;
   ++counters_.connections_open;
 }

@@ -57,7 +57,8 @@ struct Connection {
   bool peer_is_known = false;  ///< whether zero copy makes sense has been looked up
   bool takes_zero_copy = false;
 
-  std::uint64_t bytes_turn = 0;  ///< the last turn in which Bytes were told
+  std::uint64_t bytes_turn = 0;         ///< the last turn in which Bytes were told
+  std::uint32_t receives_in_a_row = 0;  ///< completions behind which the socket had more
   std::uint32_t drained_bytes = 0;
   std::int64_t drain_until_ns = 0;
 

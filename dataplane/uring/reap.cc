@@ -10,6 +10,8 @@ namespace {
 
 /// How much of what the peer still sends after our end was shut is read; then it gets a reset.
 constexpr std::uint32_t kDrainBytesMax = 64 * 1024;
+/// Receives that the kernel makes in a row before it looks for events (its MULTISHOT_MAX_RETRY).
+constexpr std::uint32_t kReceivesInARow = 32;
 
 }  // namespace
 
@@ -54,7 +56,23 @@ void UringTransport::on_receive(ConnId id, const io_uring_cqe& completion, Outpu
   }
   if (is_last) {
     on_receive_end(id, *connection, completion.res);
+  } else {
+    look_for_lost_reset(id, *connection, (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
   }
+}
+
+/// A receive that is armed when much has arrived and a reset behind it (the connection was paused, say) takes the bytes
+/// in, takes the socket for empty and then waits for an event that has been: Linux 6.18 never tells the reset. So after
+/// as much in a row the receive is made anew, which looks at the socket first.
+void UringTransport::look_for_lost_reset(ConnId id, Connection& connection, bool has_more) noexcept {
+  if (has_more) {
+    ++connection.receives_in_a_row;
+    return;
+  }
+  if (connection.receives_in_a_row >= kReceivesInARow) {
+    cancel_receive(id, connection);
+  }
+  connection.receives_in_a_row = 0;
 }
 
 void UringTransport::take_bytes(ConnId id, Connection& connection, std::uint16_t buffer, std::string_view bytes,

@@ -98,6 +98,7 @@ class UringTransport final : public dataplane::Transport {
   void take_bytes(ConnId id, Connection& connection, std::uint16_t buffer, std::string_view bytes,
                   Output& out) noexcept;
   void on_receive_end(ConnId id, Connection& connection, int result) noexcept;
+  void look_for_lost_reset(ConnId id, Connection& connection, bool has_more) noexcept;
   void arm_waker() noexcept;
 
   // report.cc
