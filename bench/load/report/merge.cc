@@ -129,6 +129,9 @@ Result<PhaseReport> merged_phase(const std::vector<WholeReport>& reports, std::s
 }  // namespace
 
 Result<WholeReport> merge(const std::vector<WholeReport>& reports) {
+  if (reports.size() == 1) {
+    return reports.front();
+  }
   WholeReport merged;
   merged.started_unix_ms = reports.front().started_unix_ms;
   merged.server = reports.front().server;

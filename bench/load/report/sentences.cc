@@ -13,9 +13,9 @@ double microseconds_of(std::uint64_t ns) { return static_cast<double>(ns) * 1e-3
 std::string closed_loop_text(const PhaseReport& phase) {
   if (phase.is_bound_by_generator()) {
     return fmt::format(
-        "the generator was the bottleneck: its busiest thread ran {:.0f} % of the time and waited for a core {:.0f} %. "
-        "The server may be faster than this; give it more --threads and --cores.",
-        100 * phase.core_share_max, 100 * phase.waited_share_max);
+        "the generator was the bottleneck: its busiest thread ran {:.0f} % of the time. The server may be faster "
+        "than this; give the generator more --threads and --cores.",
+        100 * phase.core_share_max);
   }
   return fmt::format(
       "the generator was idle {:.0f} % of the time: the server or the network between was the bottleneck.",
@@ -27,17 +27,18 @@ std::string open_loop_text(const PhaseReport& phase) {
   if (phase.was_generator_late()) {
     return fmt::format(
         "the generator fell behind by its own fault: 1 % of the requests left {:.1f} us or more after they could have, "
-        "and its busiest thread ran {:.0f} % of the time and waited for a core {:.0f} %. The server may be better than "
-        "this; give it --cores of their own, more --threads, or less to do.",
-        late_us, 100 * phase.core_share_max, 100 * phase.waited_share_max);
+        "and its busiest thread ran {:.0f} % of the time. The server may be better than this; give the generator cores "
+        "of its own (--cores), more --threads, or less to do.",
+        late_us, 100 * phase.core_share_max);
   }
   std::string out = fmt::format(
       "the generator kept to its schedule: 99 % of the requests left within {:.1f} us of when they could.", late_us);
   if (phase.is_bound_by_generator()) {
-    fmt::format_to(std::back_inserter(out),
-                   " But its busiest thread ran {:.0f} % of the time and waited for a core {:.0f} %: replies may have "
-                   "waited for it, and the server may be better than this.",
-                   100 * phase.core_share_max, 100 * phase.waited_share_max);
+    fmt::format_to(
+        std::back_inserter(out),
+        " But its busiest thread ran {:.0f} % of the time: replies may have waited for it, and the server may be "
+        "better than this.",
+        100 * phase.core_share_max);
   }
   if (phase.paced.queued + phase.paced.never_left > 0) {
     const auto due = static_cast<double>(std::max<std::uint64_t>(phase.paced.due, 1));
@@ -47,6 +48,17 @@ std::string open_loop_text(const PhaseReport& phase) {
                    100 * static_cast<double>(phase.paced.queued) / due, phase.paced.never_left);
   }
   return out;
+}
+
+/// More than this of the time, and it was not only the two ends that were measured.
+constexpr double kDisturbedShare = 0.05;
+
+std::string disturbance_text(const PhaseReport& phase) {
+  if (phase.waited_share_max < kDisturbedShare) {
+    return "";
+  }
+  return fmt::format(" Others used the generator's cores: a thread waited {:.0f} % of the time for one.",
+                     100 * phase.waited_share_max);
 }
 
 }  // namespace
@@ -81,7 +93,7 @@ std::string bottleneck_text(const PhaseReport& phase) {
   if (phase.tally.requests == 0) {
     return "";
   }
-  return phase.pace ? open_loop_text(phase) : closed_loop_text(phase);
+  return (phase.pace ? open_loop_text(phase) : closed_loop_text(phase)) + disturbance_text(phase);
 }
 
 }  // namespace millrace::load

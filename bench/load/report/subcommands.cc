@@ -65,7 +65,9 @@ int merge_command(int argc, const char* const* argv) {
   std::vector<std::string> paths;
   std::string json_path;
   std::string html_path;
-  CLI::App app("Makes one result of several hosts' that loaded one server at the same time.", "millrace-load merge");
+  CLI::App app(
+      "Makes one result of several hosts' that loaded one server at the same time; of one, another form of it.",
+      "millrace-load merge");
   app.add_option("RESULT", paths, "results written with --json")->required();
   app.add_option("--json", json_path, "write the merged result to this file; - for standard output, without the table");
   app.add_option("--html", html_path, "write it as one self-contained page to this file");

@@ -49,9 +49,9 @@ std::string row(const PhaseReport& phase, bool has_pace) {
                                        : fmt::format("{:>12}", "-");
   return fmt::format(
       "{:<9}{:>5}{:>9.2f}{:>12}{}{:>12.0f}{:>12.0f}{:>9}{:>10.1f}{:>10.1f}{:>10.1f}{:>10.1f}{:>11.1f}{:>7.0f}%\n",
-      mode_name(phase.mode), phase.round, seconds_of(phase.window), phase.tally.requests, due, phase.requests_per_s(),
-      phase.keys_per_s(), hit_ratio, quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999),
-      microseconds_of(phase.latency_ns.max()), 100 * phase.core_share_max);
+      phase.verdict ? "trial" : mode_name(phase.mode), phase.round, seconds_of(phase.window), phase.tally.requests, due,
+      phase.requests_per_s(), phase.keys_per_s(), hit_ratio, quantile(0.5), quantile(0.9), quantile(0.99),
+      quantile(0.999), microseconds_of(phase.latency_ns.max()), 100 * phase.core_share_max);
 }
 
 /// One line an operation, when a phase asked more than one kind.

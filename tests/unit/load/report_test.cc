@@ -291,6 +291,7 @@ TEST(Merge, IsTheSameAsIfAllHadBeenMeasuredByOne) {
 TEST(Merge, TakesResultsOfTheSamePhasesOnly) {
   const WholeReport one = result_of({{1000}}, 1'700'000'000'000, "east");
   EXPECT_TRUE(merge({one, one})->notes.empty());
+  EXPECT_EQ(to_json(*merge({one})).text(), to_json(one).text());
   WholeReport other = one;
   other.run.phases[0].mode = Mode::Set;
   EXPECT_FALSE(merge({one, other}));

@@ -61,7 +61,7 @@ const ninesText = (nines) => nines === 0 ? "0 %" : nines === 1 ? "90 %" :
   "99" + (nines > 2 ? "." + "9".repeat(nines - 2) : "") + " %";
 const ninesScale = (most) => {
   const ticks = [];
-  for (let n = 0; n <= most; n++) ticks.push({ v: n, text: ninesText(n) });
+  for (let n = 0; n <= most + 1e-9; n++) ticks.push({ v: n, text: ninesText(n) });
   return { at: (v) => v / most, ticks };
 };
 
@@ -69,7 +69,7 @@ const ninesScale = (most) => {
 //   id, title, x: scale, y: scale, xName, height, tip(x) -> text of the tooltip's head
 //   series: {name, color, points: [[x, y], ...], kind: line | area | dots | bars, dash, text(y)}
 //   marks: {x or y, name, color}
-const margins = { left: 64, right: 18, top: 10, bottom: 40 };
+const margins = { left: 64, right: 24, top: 10, bottom: 40 };
 
 const seriesShapes = (series, px, py, base) => {
   const color = `var(--${series.color})`;
@@ -164,6 +164,12 @@ const figure = (chart) => {
   const made = element("figure", { id: chart.id, class: chart.wide ? "wide" : null },
     element("figcaption", {}, element("span", {}, chart.title),
       legend.length > 1 || chart.showsLegend ? element("span", { class: "legend" }, legend) : null), host);
-  new ResizeObserver(() => draw(chart, host)).observe(host);
+  made.redraw = () => draw(chart, host);
   return made;
 };
+
+// Needs the place on the page, for the width: so after a figure is there, and whenever that changes.
+const redrawAll = () => {
+  for (const made of document.querySelectorAll("figure")) made.redraw?.();
+};
+window.addEventListener("resize", redrawAll);

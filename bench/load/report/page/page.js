@@ -4,6 +4,8 @@ const result = JSON.parse(document.getElementById("result").textContent);
 const page = document.getElementById("page");
 const phaseName = (phase) => phase.verdict ? `trial ${phase.round}` : `${phase.mode} ${phase.round}`;
 
+const choose = (phase) => { location.hash = phase; };
+
 const seriesOver = (timeline, name, color, value, text, more = {}) => ({ name, color, text, ...more,
   points: timeline.map((point) => [point.begin_s + point.length_s / 2, value(point)]) });
 const timeScale = (phase) => linearScale(0, Math.max(phase.seconds, ...phase.timeline.map((p) => p.begin_s + p.length_s)),
@@ -17,7 +19,7 @@ const throughputChart = (phase) => {
     series.push({ name: "due", color: "slate", dash: true, text: (v) => rateText(v) + "/s",
       points: phase.timeline.map((p) => [p.begin_s + p.length_s / 2, phase.pace.rate_per_s]) });
   }
-  return { id: "throughput", title: "Requests a second", ...overTime(phase), series,
+  return { id: "throughput", title: "Requests/s", ...overTime(phase), series,
     y: fromZero(series.flatMap((s) => s.points.map((p) => p[1])), rateText) };
 };
 
@@ -32,7 +34,7 @@ const latencyChart = (phase) => {
 const hitChart = (phase) => {
   const timeline = phase.timeline.filter((p) => p.keys_asked > 0);
   const series = [seriesOver(timeline, "hit ratio", "teal", (p) => p.hits / p.keys_asked, shareText, { kind: "area" })];
-  return { id: "hits", title: "Hit ratio", height: 170, ...overTime(phase), series, y: linearScale(0, 1, shareText, 4) };
+  return { id: "hits", title: "Hit ratio", height: 150, wide: true, ...overTime(phase), series, y: linearScale(0, 1, shareText, 4) };
 };
 
 // Where the cumulated share of a histogram passes each bucket, in nines; the last point is the maximum.
@@ -58,9 +60,9 @@ const percentileChart = (phase) => {
     series.push({ name: "of it: the generator left late", color: "slate", dash: true, text: timeText,
       points: percentileCurve(phase.pace.generator_late_histogram) });
   }
-  const most = Math.max(2, Math.ceil(ninesOf(1 - 0.5 / phase.latency_histogram.count)));
-  const values = series[0].points.concat(...series.map((s) => s.points)).map((p) => p[1]);
-  return { id: "percentiles", title: "Latency by percentile", x: ninesScale(most), y: logAround(values.map((v) => Math.max(v, 0.1)), timeText),
+  const most = Math.max(2, ninesOf(1 - 0.5 / phase.latency_histogram.count));
+  const values = all.points.map((point) => point[1]);
+  return { id: "percentiles", title: "Latency by percentile", x: ninesScale(most), y: logAround(values, timeText),
     xName: "share of requests that were at least as fast", series, stays: true, showsLegend: true,
     tip: (x) => `${trimmed(100 * (1 - 10 ** -x), Math.max(3, Math.floor(x) + 2))} %` };
 };
@@ -81,19 +83,13 @@ const distributionChart = (phase) => {
 
 const workersFigure = (phase) => {
   const most = Math.max(...phase.workers.map((w) => w.requests_per_s), 1e-9);
-  const row = 30, left = 110, width = 520;
-  const svg = shape("svg", { viewBox: `0 0 ${width} ${row * phase.workers.length + 4}`, role: "img", "aria-label": "Load threads" });
-  phase.workers.forEach((worker, i) => {
-    const y = i * row, long = 0.5 * (width - left) * worker.requests_per_s / most;
-    svg.append(shape("text", { x: 0, y: y + 19 }, worker.host ? `${worker.host} ${i}` : `thread ${i}`),
-      shape("rect", { x: left, y: y + 5, width: Math.max(long, 1).toFixed(1), height: 20, rx: 3, fill: "var(--blue)", "fill-opacity": 0.8 }),
-      shape("text", { x: left + long + 8, y: y + 19, class: "strong" }, rateText(worker.requests_per_s) + "/s"),
-      shape("text", { x: width, y: y + 19, "text-anchor": "end" },
-        `core ${shareText(worker.core_share)}, waited ${shareText(worker.waited_share)}`));
-  });
-  return element("figure", { id: "workers" },
-    element("figcaption", {}, element("span", {}, "Load threads"),
-      element("span", { class: "legend" }, "requests a second; time on a core, and waiting for one")), svg);
+  const rows = phase.workers.map((worker, i) => element("tr", {}, cells([
+    worker.host ? `${worker.host} ${i}` : String(i),
+    element("div", { class: "bar" }, element("i", { style: `width: ${(100 * worker.requests_per_s / most).toFixed(1)}%` })),
+    rateText(worker.requests_per_s), timeText(worker.p50_us), timeText(worker.p99_us), shareText(worker.core_share),
+    shareText(worker.waited_share)])));
+  return element("figure", { id: "workers", class: "wide" }, element("figcaption", {}, "Load threads"),
+    bareTable(["thread", "", "requests/s", "p50", "p99", "on its core", "waiting for it"], rows));
 };
 
 const kneeChart = () => {
@@ -123,7 +119,7 @@ const tilesOf = (phase) => {
   const latency = phase.latency_us;
   const due = phase.pace ? `of ${rateText(phase.pace.rate_per_s)} due, ${phase.pace.arrivals}` : "closed loop";
   return element("div", { class: "tiles" },
-    tile("Requests a second", rateText(phase.requests_per_s), due),
+    tile("Requests/s", rateText(phase.requests_per_s), due),
     tile("Median", timeText(latency.p50), `mean ${timeText(latency.mean)}`),
     tile("p99", timeText(latency.p99), `p90 ${timeText(latency.p90)}`),
     tile("p99.9", timeText(latency.p999), `p99.99 ${timeText(latency.p9999)}`),
@@ -132,9 +128,9 @@ const tilesOf = (phase) => {
     phase.pace ? tile("Left late by", timeText(phase.pace.generator_late_us.p99), "the generator, p99") : null);
 };
 
-const table = (id, heads, rows) => element("div", { class: "scroll" }, element("table", { id },
-  element("thead", {}, element("tr", {}, heads.map((head) => element("th", {}, head)))),
-  element("tbody", {}, rows)));
+const bareTable = (heads, rows, id) => element("table", { id },
+  element("thead", {}, element("tr", {}, heads.map((head) => element("th", {}, head)))), element("tbody", {}, rows));
+const table = (id, heads, rows) => element("div", { class: "scroll" }, bareTable(heads, rows, id));
 const cells = (values) => values.map((value) => value instanceof Node ? element("td", {}, value) : element("td", {}, String(value)));
 
 const operationsTable = (phase) => table("operations",
@@ -143,7 +139,7 @@ const operationsTable = (phase) => table("operations",
     wholeText(one.done), wholeText(one.refused), wholeText(one.missed), ...["mean", "p50", "p90", "p99", "p999", "max"]
       .map((p) => timeText(one.latency_us[p]))]))));
 
-const phasesTable = (chosen, choose) => table("phases",
+const phasesTable = (chosen) => table("phases",
   ["phase", "seconds", "due/s", "requests/s", "hits", "p50", "p99", "p99.9", "max", "generator's core", ""],
   result.phases.map((phase, i) => element("tr", { class: i === chosen ? "chosen can" : "can", onclick: () => choose(i) },
     cells([phaseName(phase), trimmed(phase.seconds, 4), phase.pace ? rateText(phase.pace.rate_per_s) : "–",
@@ -185,8 +181,8 @@ const header = () => {
 const show = (chosen) => {
   const phase = result.phases[chosen];
   const pickers = result.phases.length < 2 ? null : element("nav", { class: "phases" }, result.phases.map((other, i) =>
-    element("button", { type: "button", "aria-pressed": String(i === chosen), onclick: () => show(i) }, phaseName(other))));
-  const hasTime = phase.timeline.some((p) => p.requests > 0), hasLatency = phase.latency_histogram.count > 0;
+    element("button", { type: "button", "aria-pressed": String(i === chosen), onclick: () => choose(i) }, phaseName(other))));
+  const hasTime = phase.timeline.filter((p) => p.requests > 0).length > 1, hasLatency = phase.latency_histogram.count > 0;
   const charts = [hasTime ? throughputChart(phase) : null, hasTime ? latencyChart(phase) : null,
     hasLatency ? percentileChart(phase) : null, hasLatency ? distributionChart(phase) : null,
     hasTime && phase.keys_asked > 0 ? hitChart(phase) : null].filter((chart) => chart !== null);
@@ -195,15 +191,21 @@ const show = (chosen) => {
     result.knee ? element("div", { class: "charts" }, figure(kneeChart())) : null,
     pickers, tilesOf(phase), said(phase.summary),
     element("div", { class: "charts" }, charts.map(figure), workersFigure(phase)),
-    charts.length === 0 ? element("p", { class: "none" }, "Nothing was answered in this phase.") : null,
-    element("h2", {}, "Operations"), operationsTable(phase), element("h2", {}, "Phases"), phasesTable(chosen, show),
+    phase.requests === 0 ? element("p", { class: "none" }, "Nothing was answered in this phase.") : null,
+    element("h2", {}, "Operations"), operationsTable(phase), element("h2", {}, "Phases"), phasesTable(chosen),
     element("h2", {}, "Both ends"), bothEnds(),
     element("footer", {}, `Made by millrace-load ${result.generators[0].version}. The whole result is in this file, as JSON in the element "result".`)]
     .flat().filter((part) => part !== null));
+  redrawAll();
 };
 
-// The last phase first: what came before it usually made ready. A search shows its knee's best trial.
-const passed = result.phases.map((phase, i) => [phase.verdict === "passed" ? phase.pace.rate_per_s : -1, i]);
-const best = result.knee ? passed.reduce((a, b) => b[0] > a[0] ? b : a)[1] : result.phases.length - 1;
-show(best);
+// The last phase first: what came before it usually made ready. Of a search, a trial at its knee.
+const atKnee = result.phases.findLastIndex((phase) => phase.verdict === "passed" &&
+  Math.abs(phase.pace.rate_per_s - result.knee?.requests_per_s) < 1);
+const first = atKnee >= 0 ? atKnee : result.phases.length - 1;
+// A phase has an address: report.html#0.
+const addressed = () => Number(location.hash.slice(1) || first);
+const showAddressed = () => show(addressed() in result.phases ? addressed() : first);
+window.addEventListener("hashchange", showAddressed);
+showAddressed();
 document.documentElement.dataset.state = "ready";
