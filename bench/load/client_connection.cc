@@ -43,26 +43,27 @@ ClientConnection::ClientConnection(const Workload& workload, const ConnectionSet
 }
 
 void ClientConnection::ask(Instant now, Instant intended, const Request& request) {
-  const std::size_t bytes_max = writer_.bytes_max(request);
-  MR_ASSERT(pending_count_ < settings_.depth && fits(bytes_max));
-  if (bytes_max > writing_.size()) [[unlikely]] {
-    writing_.resize(bytes_max);
+  MR_ASSERT(pending_count_ < settings_.depth);
+  if (writing_used_ == 0) {
+    writing_.resize(std::max(writing_.size(), writer_.bytes_max(request)));
   }
   char* const begin = writing_.data() + writing_used_;
   writing_used_ += static_cast<std::size_t>(writer_.write(request, begin) - begin);
-  MR_DCHECK(writing_used_ <= writing_.size());
+  MR_ASSERT(writing_used_ <= writing_.size());
   const std::uint32_t at = place(pending_head_ + pending_count_, settings_.depth);
   if (pending_count_++ == 0) {
     last_progress_ = now;  // nothing was owed before, so the server's time starts now
   }
-  pending_[at] = {.intended = intended,
-                  .key = request.key,
-                  .value_bytes = request.value_bytes,
-                  .ttl_s = request.ttl_s,
-                  .operation = request.operation};
+  Pending& pending = pending_[at];
+  pending.intended = intended;
+  pending.key = request.key;
+  pending.value_bytes = request.value_bytes;
+  pending.ttl_s = request.ttl_s;
+  pending.operation = request.operation;
+  pending.keys = 1;
   if (request.operation == Operation::MultiGet) {
     MR_ASSERT(request.keys.size() <= settings_.keys_per_get);
-    pending_[at].keys = static_cast<std::uint16_t>(request.keys.size());
+    pending.keys = static_cast<std::uint16_t>(request.keys.size());
     std::ranges::copy(request.keys, keys_of(at));
   }
 }
@@ -129,10 +130,6 @@ bool ClientConnection::read(Instant now, std::string_view bytes, Stats& stats) {
   }
   stats_ = nullptr;
   return is_sound;
-}
-
-Expected ClientConnection::expected() const noexcept {
-  return pending_count_ == 0 ? Expected{} : Expected{.operation = front().operation, .keys = front().keys};
 }
 
 bool ClientConnection::disagrees(const char* what, std::string_view got) {

@@ -75,7 +75,9 @@ class ClientConnection {
   [[nodiscard]] Instant last_progress() const noexcept { return last_progress_; }
 
   // Sink of the reply reader.
-  [[nodiscard]] Expected expected() const noexcept;
+  [[nodiscard]] Expected expected() const noexcept {
+    return pending_count_ == 0 ? Expected{} : Expected{.operation = front().operation, .keys = front().keys};
+  }
   bool on_value(const ValueHeader& value);
   bool on_value_bytes(std::uint32_t offset, std::string_view chunk);
   void on_miss();

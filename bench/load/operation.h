@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 namespace millrace::load {
@@ -27,12 +28,21 @@ inline constexpr std::array<const char*, kOperations> kOperationNames{"get",  "m
 [[nodiscard]] constexpr const char* operation_name(Operation operation) noexcept {
   return kOperationNames[static_cast<std::size_t>(operation)];
 }
+[[nodiscard]] constexpr std::uint32_t set_of(std::initializer_list<Operation> operations) noexcept {
+  std::uint32_t set = 0;
+  for (const Operation operation : operations) {
+    set |= 1U << static_cast<unsigned>(operation);
+  }
+  return set;
+}
+[[nodiscard]] constexpr bool is_in(std::uint32_t set, Operation operation) noexcept {
+  return (set >> static_cast<unsigned>(operation) & 1) != 0;
+}
 [[nodiscard]] constexpr bool is_read(Operation operation) noexcept {
-  return operation == Operation::Get || operation == Operation::MultiGet || operation == Operation::Gets;
+  return is_in(set_of({Operation::Get, Operation::MultiGet, Operation::Gets}), operation);
 }
 [[nodiscard]] constexpr bool is_store(Operation operation) noexcept {
-  return operation == Operation::Set || operation == Operation::Add || operation == Operation::Append ||
-         operation == Operation::Cas;
+  return is_in(set_of({Operation::Set, Operation::Add, Operation::Append, Operation::Cas}), operation);
 }
 
 /// How often each operation is asked, in proportion to the sum; all 0 but one: that one always.

@@ -61,8 +61,8 @@ class OperationMix {
     return writer_.bytes_max(drawn_);
   }
 
-  /// Its keys are valid until the next call of either.
-  Request next() noexcept {
+  /// Valid until the next call of either.
+  const Request& next() noexcept {
     if (!is_drawn_) {
       draw();
     }
@@ -78,7 +78,10 @@ class OperationMix {
 
   void draw() noexcept {
     is_drawn_ = true;
-    drawn_ = {.operation = choose(), .ttl_s = ttl_s()};
+    drawn_.operation = choose();
+    drawn_.ttl_s = ttl_s();
+    drawn_.key = 0;
+    drawn_.value_bytes = 0;
     switch (drawn_.operation) {
       case Operation::MultiGet:
         for (std::uint64_t& key : asked_) {

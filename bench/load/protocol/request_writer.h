@@ -17,12 +17,26 @@ namespace millrace::load {
 class RequestWriter {
  public:
   /// `workload` outlives this.
-  explicit RequestWriter(const Workload& workload) noexcept : workload_(&workload) {}
+  explicit RequestWriter(const Workload& workload) noexcept : workload_(&workload) {
+    switch (workload.protocol) {
+      case Protocol::Text:
+        set_overhead<TextWriter>();
+        break;
+      case Protocol::Meta:
+        set_overhead<MetaWriter>();
+        break;
+      case Protocol::Binary:
+        set_overhead<BinaryWriter>();
+        break;
+      case Protocol::Resp:
+        set_overhead<RespWriter>();
+        break;
+    }
+  }
 
   /// No request of so many keys, with a value of so many bytes, is longer.
   [[nodiscard]] std::size_t bytes_max(std::size_t keys, std::size_t value_bytes) const noexcept {
-    const auto [per_request, per_key] = overhead();
-    return per_request + keys * (per_key + workload_->key_text.size_max()) + value_bytes;
+    return bytes_per_request_ + keys * bytes_per_key_ + value_bytes;
   }
   [[nodiscard]] std::size_t bytes_max(const Request& request) const noexcept {
     return bytes_max(request.operation == Operation::MultiGet ? request.keys.size() : 1,
@@ -44,29 +58,15 @@ class RequestWriter {
   }
 
  private:
-  struct Overhead {
-    std::size_t per_request;
-    std::size_t per_key;
-  };
   template <typename Writer>
-  static constexpr Overhead of() noexcept {
-    return {Writer::kBytesPerRequest, Writer::kBytesPerKey};
-  }
-  [[nodiscard]] Overhead overhead() const noexcept {
-    switch (workload_->protocol) {
-      case Protocol::Text:
-        break;
-      case Protocol::Meta:
-        return of<MetaWriter>();
-      case Protocol::Binary:
-        return of<BinaryWriter>();
-      case Protocol::Resp:
-        return of<RespWriter>();
-    }
-    return of<TextWriter>();
+  void set_overhead() noexcept {
+    bytes_per_request_ = Writer::kBytesPerRequest;
+    bytes_per_key_ = Writer::kBytesPerKey + workload_->key_text.size_max();
   }
 
   const Workload* workload_;
+  std::size_t bytes_per_request_ = 0;
+  std::size_t bytes_per_key_ = 0;
 };
 
 }  // namespace millrace::load

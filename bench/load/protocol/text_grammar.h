@@ -19,15 +19,20 @@ class TextGrammar {
     if (expected.keys == 0) {
       return Follows::Nothing;
     }
-    if (is_read(expected.operation) && text.starts_with("VALUE ")) {
-      ValueHeader value;
-      if (!parse_value(text.substr(6), expected.operation == Operation::Gets, value)) {
-        return Follows::Nothing;
+    if (is_read(expected.operation)) {
+      if (text == "END") {
+        sink.on_done(Outcome::Done);
+        return Follows::Line;
       }
-      value_bytes = value.bytes;
-      return sink.on_value(value) ? Follows::Value : Follows::Nothing;
-    }
-    if (const auto outcome = outcome_of(expected.operation, text)) {
+      if (text.starts_with("VALUE ")) {
+        ValueHeader value;
+        if (!parse_value(text.substr(6), expected.operation == Operation::Gets, value)) {
+          return Follows::Nothing;
+        }
+        value_bytes = value.bytes;
+        return sink.on_value(value) ? Follows::Value : Follows::Nothing;
+      }
+    } else if (const auto outcome = outcome_of(expected.operation, text)) {
       sink.on_done(*outcome);
       return Follows::Line;
     }
@@ -54,10 +59,6 @@ class TextGrammar {
  private:
   static std::optional<Outcome> outcome_of(Operation operation, std::string_view text) noexcept {
     switch (operation) {
-      case Operation::Get:
-      case Operation::MultiGet:
-      case Operation::Gets:
-        return text == "END" ? std::optional(Outcome::Done) : std::nullopt;
       case Operation::Cas:
         if (text == "EXISTS") {
           return Outcome::Refused;
@@ -78,6 +79,8 @@ class TextGrammar {
         return done_or_missed(text == "TOUCHED", text);
       case Operation::Incr:
         return done_or_missed(!text.empty() && text.size() <= 20 && is_all_digits(text), text);
+      default:  // reads
+        break;
     }
     return std::nullopt;
   }
@@ -88,14 +91,21 @@ class TextGrammar {
 
   /// `<key> <flags> <bytes>`, and the number for a cas when that was asked for.
   static bool parse_value(std::string_view text, bool has_unique, ValueHeader& value) noexcept {
-    value.key = take_word(text);
-    if (value.key.empty() || !is_number(take_word(text), value.flags)) {
+    const std::size_t key_end = text.find(' ');
+    if (key_end == 0 || key_end == std::string_view::npos) {
       return false;
     }
-    if (!has_unique) {
-      return is_value_size(text, value.bytes);
+    value.key = text.substr(0, key_end);
+    const char* const end = text.data() + text.size();
+    const char* at = read_number(text.data() + key_end + 1, end, value.flags);
+    if (at == nullptr || at == end || *at != ' ') {
+      return false;
     }
-    return is_value_size(take_word(text), value.bytes) && is_number(text, value.unique);
+    at = read_number(at + 1, end, value.bytes);
+    if (at == nullptr || value.bytes > kReplyValueBytesMax) {
+      return false;
+    }
+    return has_unique ? at != end && *at == ' ' && is_number({at + 1, end}, value.unique) : at == end;
   }
 };
 
