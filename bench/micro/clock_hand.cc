@@ -37,7 +37,7 @@ void store_into_full(benchmark::State& state) {
   state.counters["evictions"] =
       static_cast<double>(partition->counters().evictions - evictions) / static_cast<double>(state.iterations());
 }
-BENCHMARK(store_into_full)->ArgNames({"MiB", "hits"})->ArgsProduct({{2, 64}, {0, 1, 3}});
+BENCHMARK(store_into_full)->ArgNames({"MiB", "hits"})->ArgsProduct({{2, 16}, {0, 1, 3}});
 
 /// The same, into the place of an item that is dead.
 void store_over_expired(benchmark::State& state) {
@@ -45,7 +45,10 @@ void store_over_expired(benchmark::State& state) {
   const std::string value(bench::kValueBytes, 'v');
   std::uint64_t n = 0;
   store::Seconds now = 1;
-  const auto turn = [&] { return partition->store(partition.key(n++), value, {.expires_at = now + 1}, now++).outcome; };
+  const auto turn = [&] {
+    ++now;
+    return partition->store(partition.key(n++), value, {.expires_at = now + 1}, now).outcome;
+  };
   for (std::uint64_t stored = 0; stored < 100'000; ++stored) {
     turn();
   }
