@@ -44,8 +44,7 @@ class SimTransport final : public dataplane::Transport {
         return client;
       }
     }
-    MR_ASSERT(!"no slot left");
-    return client;
+    MR_UNREACHABLE();  // no slot left
   }
 
   std::size_t poll(Instant, std::span<dataplane::Event> out, Duration) noexcept override {
