@@ -10,6 +10,7 @@ an idle connection left, must hold nothing: see `assert_nothing_held`.
 
 Run by Debian's /usr/bin/python3, where Debian's client libraries are. Exit status: 0, 1, or 77 when all was skipped.
 """
+import ctypes
 import os
 import random
 import re
@@ -22,7 +23,7 @@ import tempfile
 import time
 import unittest
 
-from wire import Wire
+from wire import Closed, Wire
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SKIPPED = 77
@@ -99,28 +100,30 @@ class Server:
             if not (a == '--oversubscribe' and binary.is_stand_in):
                 self.argv.append(str(a))
         self.errors = tempfile.TemporaryFile()
-        limit = None
-        if descriptors:
-            def limit():
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        def limit():
+            # For good: not even root may raise it again without this capability (CAP_SYS_RESOURCE, PR_CAPBSET_DROP).
+            ctypes.CDLL(None).prctl(24, 24, 0, 0, 0)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors,
-                                        preexec_fn=limit)
+                                        preexec_fn=limit if descriptors else None)
         if waits:
-            self.wait_until_it_accepts()
+            self.wait_until_it_answers()
 
     @property
     def pid(self):
         return self.process.pid
 
-    def wait_until_it_accepts(self):
+    def wait_until_it_answers(self):
+        """An answer, not an open connection: the kernel opens them earlier, and for a server that was just killed, too."""
         until = time.monotonic() + 20 * binary.patience
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 break
             try:
-                self.connect().close()
-                return
-            except OSError:
+                with self.connect() as c:
+                    c.ask(b'version\r\n')
+                    return
+            except (OSError, Closed):
                 time.sleep(0.02)
         self.kill()
         raise AssertionError('the server did not start: %s\nexit status %s\n%s' %
@@ -212,6 +215,7 @@ class ServerCase(unittest.TestCase):
     worker_arguments = WORKERS['one_worker']
     server_arguments = []
     wants_server = True   # False: each test starts its own with self.start()
+    prng = None           # random numbers from SEED, anew for each test
     maxDiff = 2000
 
     @classmethod
@@ -228,6 +232,7 @@ class ServerCase(unittest.TestCase):
                 cls.server.kill()
 
     def run(self, result=None):
+        self.prng = random.Random(SEED)
         started = time.monotonic()
         super().run(result)
         if time.monotonic() - started > 3:
@@ -247,6 +252,12 @@ class ServerCase(unittest.TestCase):
         c = self.server.connect(**options)
         self.addCleanup(c.close)
         return c
+
+    def wait_until(self, condition, otherwise, seconds=10):
+        until = time.monotonic() + seconds * binary.patience
+        while not condition():
+            self.assertLess(time.monotonic(), until, otherwise)
+            time.sleep(0.02)
 
     def skip_for_stand_in(self, reason):
         if binary.is_stand_in:

@@ -3,13 +3,12 @@
 python-memcached. Each does what applications do with it; what it cannot do is left out by name.
 """
 import os
-import random
 import tempfile
 import threading
 import unittest
 
 import millrace_server
-from millrace_server import SEED, ServerCase, under_both
+from millrace_server import ServerCase, under_both
 from wire import blob
 
 try:
@@ -53,7 +52,6 @@ class ClientCase(ServerCase):
     def setUp(self):
         with self.server.connect() as c:
             self.assertEqual(c.ask(b'flush_all\r\n'), b'OK')
-        self.prng = random.Random(SEED)
 
 
 class Pymemcache(ClientCase):

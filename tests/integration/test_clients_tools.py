@@ -3,14 +3,13 @@
 nutcracker (twemproxy) in front of two servers. Unmodified, text protocol, TCP and unix socket.
 """
 import os
-import random
 import shutil
 import subprocess
 import tempfile
 import time
 
 import millrace_server
-from millrace_server import SEED, ServerCase, free_port, under_both
+from millrace_server import ServerCase, free_port, under_both
 from wire import Wire, blob
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'clients')
@@ -121,7 +120,6 @@ class Nutcracker(ToolCase):
     def setUp(self):
         if not shutil.which('nutcracker'):
             self.skipTest('nutcracker is not installed')
-        self.prng = random.Random(SEED)
         self.servers = [self.start('-m', '128'), self.start('-m', '128')]
         self.port, statistics = free_port(), free_port()
         folder = tempfile.mkdtemp()

@@ -56,13 +56,10 @@ class Addresses(StartCase):
 
     def test_any_free_port(self):
         server = self.start('-p', '-1', '-l', '127.0.0.1', listens=False, waits=False)
-        port = None
-        until = time.monotonic() + 20 * millrace_server.binary.patience
-        while port is None and time.monotonic() < until:
-            time.sleep(0.02)
-            port = re.search(r'listening on 127\.0\.0\.1:(\d+)', server.output())
-        self.port = server.port = int(port.group(1))
-        self.assertEqual(self.wire().stats(b'settings')['tcpport'], port.group(1))
+        said = re.compile(r'listening on 127\.0\.0\.1:(\d+)')
+        self.wait_until(lambda: said.search(server.output()), 'it does not say where it listens', 20)
+        port = said.search(server.output()).group(1)
+        self.assertEqual(self.wire(port=int(port)).stats(b'settings')['tcpport'], port)
         server.stop()
 
     def test_a_unix_socket_and_its_mode(self):
@@ -80,8 +77,7 @@ class Addresses(StartCase):
     def test_connections_over_the_limit_are_told_so_and_closed(self):
         server = self.start('-c', 5)
         kept = [server.connect()]
-        while kept[0].stats()['curr_connections'] != '1':   # the one that saw it start is still being closed
-            time.sleep(0.02)
+        self.wait_until(lambda: kept[0].stats()['curr_connections'] == '1', 'who saw it start was not forgotten')
         kept += [server.connect() for _ in range(4)]
         for c in kept:
             self.assertEqual(c.ask(b'mn\r\n'), b'MN')
@@ -92,39 +88,28 @@ class Addresses(StartCase):
         stats = kept[0].stats()
         self.assertEqual((stats['max_connections'], stats['curr_connections'], stats['rejected_connections']), ('5', '5', '3'))
         kept.pop().close()
-        self.serves_again(server)
+        self.wait_until(lambda: self.is_let_in(server), 'the place of a closed connection was not given to another')
         for c in kept:
             self.assertEqual(c.ask(b'mn\r\n'), b'MN')
             c.close()
         server.assert_nothing_held()
         server.stop()
 
-    def serves_again(self, server):
-        """A close is noticed a turn later, so the first tries may still be turned away."""
-        until = time.monotonic() + 10 * millrace_server.binary.patience
-        while True:
-            with server.connect() as c:
-                c.send(b'mn\r\n')
-                answer = c.line()
-                if answer == b'MN':
-                    return
-                self.assertEqual(answer, TOO_MANY)
-            self.assertLess(time.monotonic(), until, 'the place of a closed connection was not given to another')
+    def is_let_in(self, server):
+        with server.connect() as c:
+            c.send(b'mn\r\n')
+            answer = c.line()
+            self.assertIn(answer, (b'MN', TOO_MANY))
+            return answer == b'MN'
 
     def test_silent_connections_are_closed_after_the_idle_timeout(self):
         server = self.start('-o', 'idle_timeout=1')
         busy, silent, halfway = server.connect(), server.connect(), server.connect()
         halfway.send(b'set a 0 0 100\r\nhalf')
-        gone = set()
-        until = time.monotonic() + 20 * millrace_server.binary.patience
-        while len(gone) < 2 and time.monotonic() < until:
-            self.assertEqual(busy.ask(b'mn\r\n'), b'MN')
-            time.sleep(0.1)
-            for c in {silent, halfway} - gone:
-                if not c.is_quiet(0):
-                    self.assertEqual(c.until_closed(), b'')
-                    gone.add(c)
-        self.assertEqual(len(gone), 2, 'silent connections were not closed')
+        self.wait_until(lambda: busy.ask(b'mn\r\n') == b'MN' and not silent.is_quiet(0.1) and not halfway.is_quiet(0.1),
+                        'silent connections were not closed', 20)
+        for c in silent, halfway:
+            self.assertEqual(c.until_closed(), b'')
         self.assertEqual(busy.stats()['idle_kicks'], '2')
         for c in busy, silent, halfway:
             c.close()
@@ -172,10 +157,7 @@ class Addresses(StartCase):
             self.assertIn('another process does already', self.refusal('-d', '-p', self.port, '-l', '127.0.0.1'))
         finally:
             os.kill(pid, signal.SIGTERM)
-        until = time.monotonic() + 10 * millrace_server.binary.patience
-        while self.runs(pid):
-            self.assertLess(time.monotonic(), until, 'it still runs after SIGTERM')
-            time.sleep(0.02)
+        self.wait_until(lambda: not self.runs(pid), 'it still runs after SIGTERM')
         self.assertFalse(os.path.exists(pid_path))
 
     def runs(self, pid):
