@@ -15,8 +15,8 @@ bool MeasuredWindow::tick() {
   }
   if (now >= interval_ends_) {
     hand_over();
-    index_ = static_cast<std::uint64_t>((now - plan_.opens).ns / plan_.interval.ns);
-    interval_ends_ = plan_.opens + nanoseconds(static_cast<std::int64_t>(index_ + 1) * plan_.interval.ns);
+    index_ = static_cast<std::uint64_t>((now - opened_).ns / plan_.interval.ns);
+    interval_ends_ = opened_ + nanoseconds(static_cast<std::int64_t>(index_ + 1) * plan_.interval.ns);
   }
   return false;
 }
@@ -25,7 +25,7 @@ void MeasuredWindow::open() {
   is_open_ = true;
   opened_ = clients_->now();
   interval_began_ = opened_;
-  interval_ends_ = plan_.opens + plan_.interval;
+  interval_ends_ = opened_ + plan_.interval;
   clients_->stats().open_window();
   usage_at_open_ = this_thread_usage();
 }
