@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "bench/load/report/table.h"
@@ -68,6 +69,120 @@ TEST(Generator, MixHoldsItsShare) {
   // Standard deviation 39.
   EXPECT_NEAR(static_cast<double>(report.phases[0].tally.keys_asked), 6000, 250);
   EXPECT_EQ(run.server().items.begin()->second.ttl, "77");
+}
+
+Options mixed(const std::vector<std::pair<Operation, double>>& weights) {
+  Options options = small({Mode::Fill, Mode::Mix});
+  for (const auto& [operation, weight] : weights) {
+    options.mix[static_cast<std::size_t>(operation)] = weight;
+  }
+  options.requests = 4000;
+  return options;
+}
+
+TEST(Generator, AMixOfAllIsVerifiedAndCounted) {
+  using enum Operation;
+  Options options = mixed(
+      {{Get, 30}, {MultiGet, 5}, {Set, 10}, {Add, 10}, {Append, 10}, {Cas, 10}, {Delete, 10}, {Touch, 5}, {Incr, 10}});
+  options.ttl_s_min = 10;
+  options.ttl_s_max = 12;
+  options.keys_per_get = 5;
+  TestRun run(options);
+  const RunReport report = run.go();
+  EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
+  const Tally& tally = report.phases[1].tally;
+  std::uint64_t requests = 0;
+  for (std::size_t i = 0; i < kOperations; ++i) {
+    const OperationTally& counts = tally.operations[i];
+    EXPECT_GT(counts.done, 0U) << kOperationNames[i];
+    EXPECT_EQ(counts.done + counts.refused + counts.missed, counts.requests) << kOperationNames[i];
+    EXPECT_EQ(report.phases[1].latency_ns_of.of(static_cast<Operation>(i)).count(), counts.requests);
+    requests += counts.requests;
+  }
+  EXPECT_EQ(requests, tally.requests);
+  EXPECT_GT(tally.of(Add).refused, 0U);
+  EXPECT_GT(tally.of(Append).refused, 0U);
+  EXPECT_GT(tally.of(Delete).missed, 0U);
+  EXPECT_EQ(tally.of(Gets).requests + tally.of(MultiGet).requests * 5 + tally.of(Get).requests, tally.keys_asked);
+  // Each gets that found something was followed by its cas.
+  EXPECT_EQ(tally.of(Cas).requests, tally.of(Gets).done);
+  // 4000 were chosen; on top come each cas, and an add for each counter that was not there.
+  EXPECT_EQ(tally.requests, 4000 + tally.of(Cas).requests + tally.of(Incr).missed);
+  std::set<std::string> ttls;
+  for (const auto& [key, item] : run.server().items) {
+    ttls.insert(item.ttl);
+  }
+  for (const char* const ttl : {"10", "11", "12"}) {
+    EXPECT_TRUE(ttls.contains(ttl));
+  }
+}
+
+TEST(Generator, CountersAreKeysOfTheirOwn) {
+  Options options = mixed({{Operation::Incr, 1}, {Operation::Get, 1}});
+  options.connections = 1;
+  TestRun run(options);
+  const RunReport report = run.go();
+  EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
+  const auto keys = KeyText::make(12, 2 * options.keys);
+  std::uint64_t sum = 0;
+  for (const auto& [key, item] : run.server().items) {
+    if (*keys->number(key) >= options.keys) {
+      sum += std::stoull(item.value);
+    }
+  }
+  EXPECT_EQ(run.server().items.size(), 2 * options.keys);
+  EXPECT_EQ(sum, report.phases[1].tally.of(Operation::Incr).done);
+}
+
+TEST(Generator, ReadThroughSetsWhatItMisses) {
+  for (const Mode mode : {Mode::Get, Mode::MultiGet}) {
+    for (const bool verifies : {true, false}) {
+      Options options = small({mode});
+      options.keys_per_get = 7;
+      options.key_plan.order = KeyOrder::Sequential;  // so that none is left out
+      options.reads_through = true;
+      options.verifies = verifies;
+      TestRun run(options);
+      const RunReport report = run.go();
+      EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
+      const Tally& tally = report.phases[0].tally;
+      EXPECT_EQ(tally.stores().done, tally.misses());
+      EXPECT_GT(tally.hits, 0U);
+      EXPECT_EQ(run.server().items.size(), 200U);
+      EXPECT_LE(run.server().requests_in_one_send_max, 4U);
+      // What was stored is what a verifying reader expects.
+      const RunReport read = TestRun(small({Mode::Get})).with_items(run.server().items).go();
+      EXPECT_EQ(read.failures.total(), 0U) << read.failures.first;
+      EXPECT_EQ(read.phases[0].tally.misses(), 0U);
+    }
+  }
+}
+
+TEST(Generator, WhatWasAppendedIsVerifiedWhenTheMixAppends) {
+  Options options = mixed({{Operation::Append, 1}});
+  TestRun run(options);
+  EXPECT_EQ(run.go().failures.total(), 0U);
+  const auto items = run.server().items;
+  options = mixed({{Operation::Get, 99}, {Operation::Append, 1}});
+  options.modes = {Mode::Mix};
+  const RunReport appending = TestRun(options).with_items(items).go();
+  EXPECT_EQ(appending.failures.total(), 0U) << appending.failures.first;
+  for (const Fault fault : {Fault::WrongSize, Fault::WrongByte}) {
+    EXPECT_GT(TestRun(options, fault, 20).with_items(items).go().failures.verification, 0U);
+  }
+  // A run that appends nothing takes what was appended for wrong.
+  EXPECT_GT(TestRun(small({Mode::Get})).with_items(items).go().failures.verification, 0U);
+}
+
+TEST(Generator, KeysOfManySizesAreVerified) {
+  Options options = small({Mode::Fill, Mode::MultiGet});
+  options.key_sizes = *SizeDistribution::parse(SizeDistribution::Of::Keys, "etc");
+  options.value_sizes = *SizeDistribution::parse(SizeDistribution::Of::Values, "etc");
+  options.keys_per_get = 9;
+  TestRun run(options);
+  const RunReport report = run.go();
+  EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
+  EXPECT_EQ(report.phases[1].tally.hits, 9000U);
 }
 
 TEST(Generator, ThreadsShareKeysRequestsAndConnections) {

@@ -50,9 +50,11 @@ class MemoryServer final : public dataplane::Transport {
     std::string flags;
     std::string ttl;
     std::string value;
+    std::uint64_t unique = 0;
   };
   std::map<std::string, Item, std::less<>> items;
-  std::vector<std::string> log;  ///< `get key` and `set key`, in the order of arrival
+  std::vector<std::string> log;  ///< `get key`, `set key` and so on, in the order of arrival
+  std::uint64_t uniques = 0;     ///< given out; whoever adds to it meddles
   std::uint64_t requests = 0;
   std::uint32_t requests_in_one_send_max = 0;
 
@@ -183,19 +185,22 @@ class MemoryServer final : public dataplane::Transport {
       }
       const auto words = split(std::string_view(peer.in).substr(0, end));
       std::size_t used = end + 2;
-      if (words.at(0) == "set") {
+      if (is_store(words.at(0))) {
         const auto bytes = static_cast<std::size_t>(std::stoul(std::string(words.at(4))));
         if (peer.in.size() < used + bytes + 2) {
           break;
         }
         MR_ASSERT(peer.in.compare(used + bytes, 2, "\r\n") == 0);
         ++in_this_send;
-        set(peer, words, std::string_view(peer.in).substr(used, bytes));
+        store(peer, words, std::string_view(peer.in).substr(used, bytes));
         used += bytes + 2;
       } else {
-        MR_ASSERT(words[0] == "get");
         ++in_this_send;
-        get(peer, words);
+        if (words[0] == "get" || words[0] == "gets") {
+          get(peer, words);
+        } else {
+          change(peer, words);
+        }
       }
       peer.in.erase(0, used);
     }
@@ -212,14 +217,61 @@ class MemoryServer final : public dataplane::Transport {
     return words;
   }
 
-  void set(Peer& peer, const std::vector<std::string_view>& words, std::string_view value) {
-    log.push_back("set " + std::string(words[1]));
+  static bool is_store(std::string_view verb) {
+    return verb == "set" || verb == "add" || verb == "append" || verb == "cas";
+  }
+
+  void store(Peer& peer, const std::vector<std::string_view>& words, std::string_view value) {
+    log.push_back(std::string(words[0]) + " " + std::string(words[1]));
     const Fault fault = fault_now();
     if (misbehaves(peer, fault)) {
       return;
     }
-    items[std::string(words[1])] = {std::string(words[2]), std::string(words[3]), std::string(value)};
-    peer.out += fault == Fault::WrongKind ? "END\r\n" : "STORED\r\n";
+    const std::string_view refusal = refusal_of(words);
+    if (refusal.empty()) {
+      Item& item = items[std::string(words[1])];
+      if (words[0] == "append") {
+        item.value += value;
+      } else {
+        item = {.flags = std::string(words[2]), .ttl = std::string(words[3]), .value = std::string(value)};
+      }
+      item.unique = ++uniques;
+    }
+    peer.out += fault == Fault::WrongKind ? "END\r\n" : refusal.empty() ? "STORED\r\n" : refusal;
+  }
+
+  /// Empty: it is stored.
+  [[nodiscard]] std::string_view refusal_of(const std::vector<std::string_view>& words) const {
+    const auto found = items.find(words[1]);
+    const bool is_there = found != items.end();
+    if (words[0] == "cas") {
+      return !is_there ? "NOT_FOUND\r\n" : std::to_string(found->second.unique) != words.at(5) ? "EXISTS\r\n" : "";
+    }
+    const bool is_refused = (words[0] == "add" && is_there) || (words[0] == "append" && !is_there);
+    return is_refused ? "NOT_STORED\r\n" : "";
+  }
+
+  /// delete, touch, incr
+  void change(Peer& peer, const std::vector<std::string_view>& words) {
+    log.push_back(std::string(words[0]) + " " + std::string(words[1]));
+    const Fault fault = fault_now();
+    if (misbehaves(peer, fault)) {
+      return;
+    }
+    const auto found = items.find(words[1]);
+    if (found == items.end()) {
+      peer.out += "NOT_FOUND\r\n";
+    } else if (words[0] == "delete") {
+      items.erase(found);
+      peer.out += "DELETED\r\n";
+    } else if (words[0] == "touch") {
+      found->second.ttl = words.at(2);
+      peer.out += "TOUCHED\r\n";
+    } else {
+      MR_ASSERT(words[0] == "incr");
+      found->second.value = std::to_string(std::stoull(found->second.value) + std::stoull(std::string(words.at(2))));
+      peer.out += found->second.value + "\r\n";
+    }
   }
 
   void get(Peer& peer, const std::vector<std::string_view>& words) {
@@ -228,7 +280,7 @@ class MemoryServer final : public dataplane::Transport {
       return;
     }
     for (std::size_t i = 1; i < words.size(); ++i) {
-      log.push_back("get " + std::string(words[i]));
+      log.push_back(std::string(words[0]) + " " + std::string(words[i]));
       const auto found = items.find(words[i]);
       if (found == items.end()) {
         continue;
@@ -244,7 +296,8 @@ class MemoryServer final : public dataplane::Transport {
       } else if (fault == Fault::WrongByte) {
         item.value[prng_.below(item.value.size())] ^= 1;
       }
-      peer.out += "VALUE " + key + " " + item.flags + " " + std::to_string(item.value.size()) + "\r\n";
+      peer.out += "VALUE " + key + " " + item.flags + " " + std::to_string(item.value.size());
+      peer.out += (words[0] == "gets" ? " " + std::to_string(item.unique) : "") + "\r\n";
       peer.out += item.value + (fault == Fault::NoLineEnd ? "xx" : "\r\n");
     }
     peer.out += fault == Fault::WrongKind ? "STORED\r\n" : "END\r\n";
