@@ -96,8 +96,8 @@ class LocalSink {
 
 class AnswerSink {
  public:
-  AnswerSink(Worker& worker, std::byte* run) noexcept
-      : worker_(worker), payload_(reinterpret_cast<char*>(run) + sizeof(mesh::Answer)), run_(run) {}
+  explicit AnswerSink(std::byte* run) noexcept
+      : payload_(reinterpret_cast<char*>(run) + sizeof(mesh::Answer)), run_(run) {}
 
   static constexpr std::uint32_t kCopiedBytesMax = mesh::kMessageValueBytesMax;
 
@@ -141,7 +141,6 @@ class AnswerSink {
   }
 
  private:
-  Worker& worker_;
   char* payload_;
   std::byte* run_;
   std::uint32_t used_ = 0;

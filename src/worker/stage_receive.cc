@@ -114,7 +114,7 @@ std::uint32_t Worker::serve_asks_from(WorkerId from) noexcept {
       if (run == nullptr) {
         break;  // the asker has yet to take its answers in; it always does
       }
-      AnswerSink sink(*this, run);
+      AnswerSink sink(run);
       serve_ask(ask, payload(group[done], sizeof(ask)), sink);
       if (sink.is_wanted()) {
         answers.commit(sink.finish());
