@@ -26,9 +26,9 @@ enum class TxKind : std::uint8_t {
 struct TxOp {
   TxKind kind{};
   ConnId conn{};
-  std::uint64_t token = 0;            ///< Send: named in the Released event
-  std::span<const Slice> slices{};    ///< Send: the array itself is read only during submit()
-  std::string_view unconsumed{};      ///< Pause; may be given for several Bytes events of one connection, in order
+  std::uint64_t token = 0;          ///< Send: named in the Released event
+  std::span<const Slice> slices{};  ///< Send: the array itself is read only during submit()
+  std::string_view unconsumed{};    ///< Pause; may be given for several Bytes events of one connection, in order
 };
 
 }  // namespace millrace::dataplane
