@@ -83,6 +83,12 @@ def shared_folder(*parts):
     return path if os.path.exists(path) else None
 
 
+def generator():
+    """millrace-load: env MILLRACE_LOAD, else the one of the server's build."""
+    build = os.path.dirname(os.path.dirname(binary.path))
+    return os.environ.get('MILLRACE_LOAD') or os.path.join(build, 'bench', 'load', 'millrace-load')
+
+
 class Server:
     """A running server. `arguments` are added to -p PORT -U 0 -l 127.0.0.1 (or replace them: `listens=False`)."""
 

@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """millrace-load as its user sees it: files it writes, the page in a browser, the live line, Ctrl-C, a server that dies.
 
-The generator: env MILLRACE_LOAD, else bench/load/millrace-load beside the server's build. The page is looked at by Debian's
-chromium, and only by it; without one that test is skipped.
+The page is looked at by Debian's chromium, and only by it; without one that test is skipped.
 """
 import base64
 import json
@@ -17,15 +16,10 @@ import tempfile
 import zlib
 
 import millrace_server
-from millrace_server import ServerCase
+from millrace_server import ServerCase, generator
 
 CHROMIUM = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
             '--disable-component-update', '--disable-sync', '--hide-scrollbars', '--window-size=1240,1800']
-
-
-def generator():
-    beside = os.path.join(os.path.dirname(os.path.dirname(millrace_server.binary.path)), 'bench', 'load', 'millrace-load')
-    return os.environ.get('MILLRACE_LOAD') or beside
 
 
 def hdr_count(text):

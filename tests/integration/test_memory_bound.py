@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+"""Whatever arrives, the process stays within -m and what docs/limits.md adds to it."""
+import millrace_server
+from millrace_server import ServerCase, under_both
+from wire import blob
+
+MIB = 1 << 20
+LIMIT_MIB = 64
+# What a server may have beside the memory for items: its code and libraries; for each worker its rings, receive buffers
+# and kept reply buffers, 12 MiB (docs/limits.md), and as much again that the allocator keeps for a while after a burst.
+PROCESS_BYTES = 10 * MIB
+WORKER_BYTES = 24 * MIB
+
+
+@under_both
+class MemoryBound(ServerCase):
+    server_arguments = ['-m', str(LIMIT_MIB), '-I', '8m']
+
+    def most(self):
+        workers = int(self.worker_arguments[1])
+        return LIMIT_MIB * MIB + PROCESS_BYTES + workers * WORKER_BYTES
+
+    def assert_bounded(self, connection):
+        stats = connection.stats()
+        self.assertEqual(int(stats['limit_maxbytes']), LIMIT_MIB * MIB)
+        self.assertLessEqual(int(stats['bytes']), LIMIT_MIB * MIB)
+        if not millrace_server.binary.is_sanitized:
+            self.assertLess(self.server.rss_bytes(), self.most())
+        return stats
+
+    def fill(self, connection, sizes, total_bytes):
+        """Pipelined, with noreply; returns what was sent last."""
+        values = {}
+        while sum(map(len, values.values())) < 300_000:
+            size = self.prng.choice(sizes)
+            values[b'key:@@@@:%d' % len(values)] = blob(self.prng.randrange(size // 2, size + 1), self.prng).replace(b'@', b'a')
+        batch = b''.join(b'set %s %d 0 %d noreply\r\n%s\r\n' % (k, len(v) % 3, len(v), v) for k, v in values.items())
+        rounds = 1 + total_bytes // len(batch)
+        for number in range(rounds):
+            connection.send(batch.replace(b'@@@@', b'%04d' % number))
+        self.assertEqual(connection.ask(b'mn\r\n'), b'MN')
+        return {k.replace(b'@@@@', b'%04d' % (rounds - 1)): v for k, v in values.items()}
+
+    def test_filled_far_beyond_its_memory(self):
+        c = self.connect()
+        before = self.assert_bounded(c)
+        peak = 0
+        for sizes in [40, 100, 300], [1000, 4000], [20_000, 100_000], [40, 1000, 30_000, 1_000_000], [7_000_000], [64]:
+            last = self.fill(c, sizes, 2 * LIMIT_MIB * MIB)
+            # With -I at a quarter of a partition's memory, values of that size leave no room for many.
+            kept = {k: v for k, (_, v, _) in c.fetch(*list(last)[-3:]).items()}
+            self.assertTrue(kept, 'not even the last values are there')
+            for key, value in kept.items():
+                self.assertEqual(value, last[key])
+            stats = self.assert_bounded(c)
+            peak = max(peak, self.server.rss_bytes())
+        self.assertGreater(int(stats['evictions']), int(before['evictions']))
+        print('at -m %d with %s: at most %.1f MiB resident' % (LIMIT_MIB, self.worker_arguments, peak / MIB))
+
+    def test_many_connections_in_the_middle_of_something(self):
+        c = self.connect()
+        before = self.server.rss_bytes()
+        halfway = [self.connect() for _ in range(400)]
+        for number, h in enumerate(halfway):
+            h.send((b'get ' + b'k' * 200, b'set k 0 0 1000\r\n' + b'x' * 500, b'set k 0 0 20000\r\n' + b'y' * 10_000)[number % 3])
+        stats = self.assert_bounded(c)
+        self.assertEqual(int(stats['curr_connections']), 401)
+        print('%.1f KiB for each connection halfway through a request' % ((self.server.rss_bytes() - before) / 1024 / 400))
+        for h in halfway:
+            h.close()
+
+
+if __name__ == '__main__':
+    millrace_server.run()
