@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -30,6 +31,7 @@ bool parse_number(std::string_view word, std::uint32_t& number) {
 }
 
 constexpr std::uint32_t kValueBytesMax = 1U << 30;
+constexpr double kTimeMax_s = 1e9;  // of a whole trace: 30 years
 
 }  // namespace
 
@@ -45,10 +47,34 @@ std::uint64_t Trace::footprint_bytes(std::uint32_t bytes_beside_value) const {
   return bytes;
 }
 
+/// Either every record has a time or none has. False: not so, or it falls, or is no time.
+bool TraceParser::take_time(std::string_view word) {
+  if (word.empty() || (trace_.times.empty() && !trace_.records.empty())) {
+    return word.empty() && trace_.times.empty();
+  }
+  double time_s = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), time_s);
+  if (error != std::errc{} || end != word.data() + word.size()) {
+    return false;
+  }
+  first_time_s_ = trace_.times.empty() ? time_s : first_time_s_;
+  const double since_s = time_s - first_time_s_;
+  if (!(since_s >= 0 && since_s <= kTimeMax_s)) {
+    return false;
+  }
+  const Duration since{std::llround(since_s * 1e9)};
+  if (!trace_.times.empty() && since < trace_.times.back()) {
+    return false;
+  }
+  trace_.times.push_back(since);
+  return true;
+}
+
 Result<void> TraceParser::line(std::string_view text) {
   ++line_number_;
   const auto wrong = [this](std::string_view what) {
-    return fail(fmt::format("Line {} of the trace {}; a line is `key value_size [ttl op]`.", line_number_, what));
+    return fail(
+        fmt::format("Line {} of the trace {}; a line is `key value_size [ttl op [time]]`.", line_number_, what));
   };
   const std::string_view key = next_word(text);
   if (key.empty() || key.front() == '#') {
@@ -67,9 +93,16 @@ Result<void> TraceParser::line(std::string_view text) {
     if (!op.empty() && op != "get" && op != "set") {
       return wrong("asks for something other than get or set");
     }
-    if (!next_word(text).empty()) {
-      return wrong("has more than four words");
+    if (const std::string_view time = next_word(text); !take_time(time)) {
+      return wrong(time.empty()
+                       ? "has no time, though others before it have"
+                       : "has a time that is no number of seconds, earlier than the one before, or the first one");
     }
+    if (!next_word(text).empty()) {
+      return wrong("has more than five words");
+    }
+  } else if (!trace_.times.empty()) {
+    return wrong("has no time, though others before it have");
   }
   auto found = numbers_.find(key);
   if (found == numbers_.end()) {

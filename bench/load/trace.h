@@ -1,4 +1,4 @@
-// Recorded requests to replay: reads `key value_size [ttl op]` lines, plain or gzip, into memory.
+// Recorded requests to replay: reads `key value_size [ttl op [time]]` lines, plain or gzip, into memory.
 // Read once on the main thread before the run; immutable and shared by all load threads afterwards.
 // Keys become numbers 0, 1, 2 … in the order of their first appearance, whatever their text was.
 #pragma once
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace millrace::load {
 
@@ -22,6 +23,7 @@ struct TraceRecord {
 
 struct Trace {
   std::vector<TraceRecord> records;
+  std::vector<Duration> times;  ///< of each record since the first, never falling; empty when the trace has none
   std::uint32_t keys = 0;
   std::uint32_t value_bytes_max = 0;
 
@@ -43,8 +45,11 @@ class TraceParser {
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
 
+  bool take_time(std::string_view word);
+
   Trace trace_;
   std::uint64_t line_number_ = 0;
+  double first_time_s_ = 0;
   std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> numbers_;
 };
 

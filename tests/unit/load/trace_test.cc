@@ -53,6 +53,25 @@ TEST_F(TraceFile, ReadsAllForms) {
   EXPECT_EQ(trace->footprint_bytes(10), 512U + 30U + 9U + 3 * 10U);
 }
 
+TEST_F(TraceFile, ReadsWhenRequestsWereMade) {
+  const auto trace = read_plain("0 512 0 get 1700000000.25\n1 30 60 set 1700000000.25\n0 512 0 get 1700000003\n");
+  ASSERT_TRUE(trace) << trace.error().what;
+  ASSERT_EQ(trace->times.size(), 3U);
+  EXPECT_EQ(trace->times[0], Duration{});
+  EXPECT_EQ(trace->times[1], Duration{});
+  EXPECT_EQ(trace->times[2], milliseconds(2750));
+  EXPECT_TRUE(trace->records[1].is_set);
+  EXPECT_TRUE(read_plain("0 5\n1 6 7 get\n")->times.empty());
+  for (const char* const text :
+       {"0 5 0 get 1\n0 5\n", "0 5 0 get 1\n0 5 0 get\n", "0 5 0 get\n0 5 0 get 1\n", "0 5 0 get 2\n0 5 0 get 1\n",
+        "0 5 0 get 2\n0 5 0 get x\n", "0 5 0 get 2\n0 5 0 get 3 4\n", "0 5 0 get 2\n0 5 0 get inf\n",
+        "0 5 0 get 2\n0 5 0 get nan\n", "0 5 0 get 2\n0 5 0 get 1e300\n"}) {
+    const auto wrong = read_plain(text);
+    ASSERT_FALSE(wrong) << text;
+    EXPECT_NE(wrong.error().what.find("Line 2"), std::string::npos) << wrong.error().what;
+  }
+}
+
 TEST_F(TraceFile, GzipGivesTheSame) {
   std::string text;
   for (int i = 0; i < 20'000; ++i) {
