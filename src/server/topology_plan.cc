@@ -287,8 +287,7 @@ Result<Plan> plan_workers(const Topology& topology, const PlanRequest& request) 
         {.worker = i, .os_cpu = seat.os_cpu, .core = seat.core->id, .node = seat.core->node, .partition_bytes = *each});
   }
   if (request.cores.empty()) {
-    std::ranges::sort(plan.workers, {},
-                             [](const WorkerPlacement& w) { return std::tuple(w.node, w.core, w.os_cpu); });
+    std::ranges::sort(plan.workers, {}, [](const WorkerPlacement& w) { return std::tuple(w.node, w.core, w.os_cpu); });
   }
   for (std::uint32_t i = 0; i < plan.workers.size(); ++i) {
     plan.workers[i].worker = i;
