@@ -42,8 +42,9 @@ class TestRun {
     const auto workload = make_workload(options_, is_replay ? &trace_ : nullptr);
     EXPECT_TRUE(workload);
     const std::uint64_t seed = options_.seed;
+    const dataplane::Endpoint nowhere;
     Generator generator(
-        options_, *workload, {}, is_replay ? &trace_ : nullptr,
+        options_, *workload, nowhere, is_replay ? &trace_ : nullptr,
         [&, seed](std::uint32_t thread, std::uint32_t) -> Result<std::unique_ptr<dataplane::Transport>> {
           auto server = std::make_unique<Keeper>(seed + thread, fault_, fault_at_, servers_[thread]);
           server->items = items_;
