@@ -1,5 +1,6 @@
 // The one place that reads clocks. Owned by whoever runs a loop; each worker reads it once a turn.
-// Two lines of time: `now()` never steps; `wall_s()` is Unix time and may, so it is read afresh for absolute expiry times.
+// Two lines of time: `now()` never steps; `wall_s()` is Unix time and may, so it is read afresh for absolute expiry
+// times.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ class Clock {
   virtual std::int64_t wall_s() noexcept = 0;
 };
 
-/// The machine's clocks (CLOCK_MONOTONIC, CLOCK_REALTIME). All SystemClocks of a process share one epoch: process start.
+/// The machine's clocks (CLOCK_MONOTONIC, CLOCK_REALTIME). All SystemClocks of a process share one epoch: process
+/// start.
 class SystemClock final : public Clock {
  public:
   Instant now() noexcept override;

@@ -11,8 +11,8 @@ enum class Found : std::uint8_t {
   Request,      ///< `request` is whole; a storage command's `value` is a view of its data block, CRLF checked
   ValueBegins,  ///< a storage command whose data block is not all here, or too long to store: decide, then call
                 ///< take_value or skip_value
-  Error,  ///< a request that cannot be: send `error` as it is (empty: noreply); the connection stays usable
-  Close,  ///< not our protocol, or hopeless: send `error` (may be empty) and close
+  Error,        ///< a request that cannot be: send `error` as it is (empty: noreply); the connection stays usable
+  Close,        ///< not our protocol, or hopeless: send `error` (may be empty) and close
 };
 
 struct Parsed {

@@ -17,7 +17,9 @@ class ClientScript {
   /// Appends one command to `request` and its reply to expected().
   void add_command(std::string& request) {
     switch (draw(14)) {
-      case 0: case 1: case 2:
+      case 0:
+      case 1:
+      case 2:
         return store(request, "set");
       case 3:
         return store(request, "add");
@@ -108,7 +110,8 @@ class ClientScript {
       return;
     }
     std::string& bytes = found->second.bytes;
-    const bool numeric = !bytes.empty() && bytes.size() <= 15 && bytes.find_first_not_of("0123456789") == std::string::npos;
+    const bool numeric =
+        !bytes.empty() && bytes.size() <= 15 && bytes.find_first_not_of("0123456789") == std::string::npos;
     if (!numeric) {
       // Leave the doubtful ones to the unit tests: what begins like a number may be one, with a blank behind it.
       if (bytes.empty() || std::string_view("0123456789+- \t\n\v\f\r").find(bytes[0]) != std::string_view::npos) {

@@ -1,4 +1,5 @@
-// Workers, mesh and clients from one seed, in one thread: replies are exact whoever moves first, and nothing is left over.
+// Workers, mesh and clients from one seed, in one thread: replies are exact whoever moves first, and nothing is left
+// over.
 
 #include <gtest/gtest.h>
 

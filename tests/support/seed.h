@@ -11,8 +11,9 @@ namespace millrace::tests {
 inline std::uint64_t test_seed() {
   static const std::uint64_t seed = [] {
     const char* given = std::getenv("MILLRACE_TEST_SEED");
-    const std::uint64_t value =
-        given != nullptr ? std::strtoull(given, nullptr, 0) : (std::uint64_t{std::random_device{}()} << 16) ^ std::random_device{}();
+    const std::uint64_t value = given != nullptr
+                                    ? std::strtoull(given, nullptr, 0)
+                                    : (std::uint64_t{std::random_device{}()} << 16) ^ std::random_device{}();
     std::printf("seed %llu (MILLRACE_TEST_SEED=%llu replays this run)\n", static_cast<unsigned long long>(value),
                 static_cast<unsigned long long>(value));
     return value;

@@ -1,7 +1,7 @@
 // A Transport without a network: clients are objects, bytes pass when the test says so. Single-threaded, deterministic.
 //
-// Keeps the rules of transport_contract.md, and bends everything they leave open by the seed: how bytes are cut into events,
-// how long a Send stays unreleased, whether a client reads.
+// Keeps the rules of transport_contract.md, and bends everything they leave open by the seed: how bytes are cut into
+// events, how long a Send stays unreleased, whether a client reads.
 #pragma once
 
 #include <algorithm>
@@ -22,10 +22,10 @@ namespace millrace::tests {
 struct SimClient {
   std::string to_server;
   std::string received;
-  bool reads = true;         ///< false: Sends to it stay in flight
-  bool has_finished = false; ///< half-closed after to_server
-  bool is_gone = false;      ///< reset
-  bool is_closed = false;    ///< the server closed it
+  bool reads = true;          ///< false: Sends to it stay in flight
+  bool has_finished = false;  ///< half-closed after to_server
+  bool is_gone = false;       ///< reset
+  bool is_closed = false;     ///< the server closed it
 };
 
 class SimTransport final : public dataplane::Transport {
@@ -54,7 +54,8 @@ class SimTransport final : public dataplane::Transport {
         advance(slot);
       }
     }
-    MR_ASSERT(events_.size() <= out.size());  // a turn's events are never left over, so Pause always finds a clean table
+    MR_ASSERT(events_.size() <=
+              out.size());  // a turn's events are never left over, so Pause always finds a clean table
     std::size_t count = 0;
     while (!events_.empty()) {
       out[count] = events_.front();
@@ -84,7 +85,9 @@ class SimTransport final : public dataplane::Transport {
   Status connect(const dataplane::Endpoint&, ConnId&) noexcept override { return Status::Unsupported; }
   void stop_accepting() noexcept override {}
   [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override {
-    return {.sends_per_connection_max = 3, .slices_per_send_max = 64, .connections_max = static_cast<std::uint32_t>(slots_.size())};
+    return {.sends_per_connection_max = 3,
+            .slices_per_send_max = 64,
+            .connections_max = static_cast<std::uint32_t>(slots_.size())};
   }
   [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override { return counters_; }
   dataplane::Waker& waker() noexcept override { return waker_; }
@@ -114,8 +117,9 @@ class SimTransport final : public dataplane::Transport {
   };
 
   Slot* find(ConnId id) noexcept {
-    return id.slot < slots_.size() && slots_[id.slot].is_used && slots_[id.slot].generation == id.generation ? &slots_[id.slot]
-                                                                                                            : nullptr;
+    return id.slot < slots_.size() && slots_[id.slot].is_used && slots_[id.slot].generation == id.generation
+               ? &slots_[id.slot]
+               : nullptr;
   }
   std::uint64_t draw(std::uint64_t below) noexcept { return random_() % below; }
 

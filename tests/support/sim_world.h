@@ -1,5 +1,5 @@
-// Several workers, the mesh between them and their clients, in one thread: one seed decides who moves next, how bytes are
-// cut, which client vanishes. The workers are the shipped ones; only transport, clock and threads are not there.
+// Several workers, the mesh between them and their clients, in one thread: one seed decides who moves next, how bytes
+// are cut, which client vanishes. The workers are the shipped ones; only transport, clock and threads are not there.
 #pragma once
 
 #include <cstddef>
