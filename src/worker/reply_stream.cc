@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "worker/copy_bytes.h"
+
 namespace millrace::worker {
 namespace {
 
@@ -136,7 +138,7 @@ void ReplyStream::fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_vi
   hole->connection = nullptr;
   const auto size = hole->is_silent ? 0 : static_cast<std::uint32_t>(bytes.size());
   TxBuffer* buffer = buffer_with_room(memory, size + 2);
-  std::memcpy(buffer->bytes + buffer->used, bytes.data(), size);
+  copy_bytes(buffer->bytes + buffer->used, bytes.substr(0, size));
   hole->kind = NodeKind::Bytes;
   hole->buffer = buffer;
   hole->begin = buffer->used;

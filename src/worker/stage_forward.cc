@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "worker/copy_bytes.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -36,10 +37,8 @@ bool Worker::push_ask(WorkerId owner, const mesh::Ask& ask, std::string_view key
   mesh::Ask sent = ask;
   sent.slots = static_cast<std::uint16_t>(slots);
   std::memcpy(run, &sent, sizeof(sent));
-  std::memcpy(run + sizeof(sent), key.data(), key.size());
-  if (!value.empty()) {
-    std::memcpy(run + sizeof(sent) + key.size(), value.data(), value.size());
-  }
+  copy_bytes(run + sizeof(sent), key);
+  copy_bytes(run + sizeof(sent) + key.size(), value);
   port_.asks_to(owner).commit(slots);
   return true;
 }

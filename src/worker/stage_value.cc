@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "worker/copy_bytes.h"
 #include "worker/execute.h"
 #include "worker/worker.h"
 
@@ -71,7 +72,7 @@ void Worker::reserve_remotely(Connection& connection, WorkerId owner, const prot
   value.into = ArrivingValue::Into::AwaitingItem;
   value.is_whole = !whole.empty();
   value.reply_token = token;
-  std::memcpy(value.bytes.get() + value.key_bytes, whole.data(), whole.size());
+  copy_bytes(value.bytes.get() + value.key_bytes, whole);
   value.awaiting = ReplyStream::make_hole(memory_, &connection);
   ++holes_outstanding_;
   connection.blocked |= kBlockedByReservation;
@@ -116,7 +117,7 @@ std::uint32_t Worker::take_value(Connection& connection, std::string_view bytes)
   const protocol::ValueTaken taken = connection.session.take_value(bytes);
   MR_ASSERT(taken.consumed > 0 && value.received + taken.bytes.size() <= value.request.value_bytes);
   if (value.into == ArrivingValue::Into::Gather) {
-    std::memcpy(value.bytes.get() + value.key_bytes + value.received, taken.bytes.data(), taken.bytes.size());
+    copy_bytes(value.bytes.get() + value.key_bytes + value.received, taken.bytes);
     value.received += static_cast<std::uint32_t>(taken.bytes.size());
   } else {
     receive_into_item(value, taken.bytes);
