@@ -54,6 +54,10 @@ using OperationWeights = std::array<double, kOperations>;
   return weights;
 }
 
+/// Counters are keys of their own, so that what incr needs of a value and what --verify wants of it do not meet.
+inline constexpr std::uint64_t kCounter = 1ULL << 63;  // set in a counter's number
+[[nodiscard]] constexpr bool is_counter(std::uint64_t key) noexcept { return key >= kCounter; }
+
 struct Request {
   Operation operation = Operation::Get;
   std::uint64_t key = 0;

@@ -97,7 +97,7 @@ class OperationMix {
         drawn_.value_bytes = ValueText::kPieceBytes;
         break;
       case Operation::Incr:
-        drawn_.key = workload_->value_text.counters_from();
+        drawn_.key = kCounter;
         break;
       default:
         break;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <map>
 
+#include "bench/load/scenario.h"
 #include "bench/load/workload_options.h"
 
 namespace millrace::load {
@@ -21,6 +22,7 @@ const std::map<std::string, Idling> kIdlings{{"near", Idling::Near}, {"sleep", I
 constexpr std::uint32_t kReplayDepth = 16;
 constexpr std::uint32_t kConnections = 16;
 constexpr double kSeconds = 10;
+constexpr std::uint16_t kRespPort = 6379;
 constexpr double kTrialSeconds = 3;
 constexpr double kTrialWarmup = 0.5;
 
@@ -116,12 +118,18 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   Options options;
   std::string server;
   WorkloadWords workload;
+  bool lists_scenarios = false;
   options.modes = {Mode::Get};
 
   CLI::App app("millrace-load: drives a cache server that speaks memcached's protocols or RESP.");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  auto* server_option = app.add_option("--server", server, "host:port of the server; default 127.0.0.1:11211");
+  auto* server_option =
+      app.add_option("--server", server, "host:port of the server; default 127.0.0.1:11211, in RESP :6379");
   app.add_option("--unix", options.unix_path, "path of the server's unix socket")->excludes(server_option);
+
+  app.add_option("--scenario", options.scenario,
+                 "a named workload, or a file of the same form; other options win over it. Names: " + scenario_names());
+  app.add_flag("--list-scenarios", lists_scenarios, "print the named workloads");
 
   app.add_option("--threads", options.threads, "load threads, each with connections of its own")
       ->check(CLI::Range(1, 1024));
@@ -182,10 +190,26 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
 
   try {
     app.parse(argc, argv);
+    workload.insists_on_mix = app.count("--mix") > 0;
+    if (lists_scenarios) {
+      return ParsedOptions{.options = std::nullopt, .text = scenarios_text()};
+    }
+    if (!options.scenario.empty()) {
+      auto words = scenario_words(options.scenario, app);
+      if (!words) {
+        return std::unexpected(words.error());
+      }
+      words->insert(words->end(), argv + 1, argv + argc);
+      std::ranges::reverse(*words);  // as CLI11 wants them
+      app.parse(std::move(*words));
+    }
   } catch (const CLI::CallForHelp&) {
     return ParsedOptions{.options = std::nullopt, .text = app.help()};
   } catch (const CLI::ParseError& error) {
     return fail(fmt::format("{} (--help lists the options)", error.what()));
+  }
+  if (workload.protocol == protocol_name(Protocol::Resp)) {
+    options.port = kRespPort;
   }
   if (!server.empty()) {
     if (auto parsed = parse_server(server, options.host, options.port); !parsed) {

@@ -28,6 +28,7 @@ struct Options {
   std::uint32_t depth = 0;
   double timeout_s = 10;
   // Workload: workload_options.h
+  std::string scenario;  ///< that it was made from; empty: none
   Protocol protocol = Protocol::Text;
   std::uint64_t keys = 1'000'000;
   SizeDistribution key_sizes{SizeDistribution::Of::Keys, 30, 30};

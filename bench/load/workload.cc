@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kKeyBytesMax = 250;  // the protocol's limit
 constexpr std::string_view kPrefix = "key:";
+constexpr std::string_view kCounterPrefix = "ctr:";
 
 constexpr std::array<char, 200> two_digits() {
   std::array<char, 200> table{};
@@ -35,14 +36,21 @@ Result<KeyText> KeyText::make(SizeDistribution sizes, std::uint64_t keys) {
     return fail(fmt::format("A key of {} bytes cannot be made: {} keys need {} to {} bytes (--key-bytes).", sizes.max(),
                             keys, digits, kKeyBytesMax));
   }
-  std::string zeros(kPrefix);
-  zeros.resize(sizes.max(), '0');
-  return KeyText(std::move(sizes), std::move(zeros), digits);
+  const bool is_one_size = sizes.min() == sizes.max();
+  const std::uint32_t size_min = is_one_size ? sizes.max() : std::min(digits + 1, sizes.max());
+  return KeyText(std::move(sizes), size_min, digits);
+}
+
+KeyText::KeyText(SizeDistribution sizes, std::uint32_t size_min, std::uint32_t digits)
+    : sizes_(std::move(sizes)), zeros_(kPrefix), counter_zeros_(kCounterPrefix), size_min_(size_min), digits_(digits) {
+  zeros_.resize(sizes_.max(), '0');
+  counter_zeros_.resize(sizes_.max(), '0');
 }
 
 char* KeyText::write(std::uint64_t number, char* out) const noexcept {
   const std::uint32_t bytes = size(number);
-  std::memcpy(out, zeros_.data(), bytes);
+  std::memcpy(out, (is_counter(number) ? counter_zeros_ : zeros_).data(), bytes);
+  number &= ~kCounter;
   char* const end = out + bytes;
   char* at = end;
   std::uint32_t left = digits_;
@@ -77,8 +85,7 @@ std::optional<std::uint64_t> KeyText::number(std::string_view text) const noexce
   return size(number) == text.size() ? std::optional(number) : std::nullopt;
 }
 
-ValueText::ValueText(SizeDistribution sizes, std::uint32_t largest, std::uint64_t counters_from)
-    : sizes_(std::move(sizes)), counters_from_(counters_from) {
+ValueText::ValueText(SizeDistribution sizes, std::uint32_t largest) : sizes_(std::move(sizes)) {
   pattern_.resize(kWindow + std::max({largest, sizes_.max(), kPieceBytes}));
   Prng prng(20'240'601);
   for (char& c : pattern_) {
@@ -96,7 +103,7 @@ void ValueText::write_name(std::uint64_t key, std::uint32_t size, char* out) noe
 
 char* ValueText::write(std::uint64_t key, std::uint32_t size, char* out) const noexcept {
   MR_DCHECK(size <= largest());
-  if (key >= counters_from_) {
+  if (is_counter(key)) {
     *out = '0';
     return out + 1;
   }

@@ -19,8 +19,9 @@
 
 namespace millrace::load {
 
-/// Key text: `key:` and the number in decimal, filled up with leading zeros to the key's size. A size with less room
-/// drops the end of the prefix; none is smaller than the digits that the largest number needs.
+/// Key text: `key:`, for a counter `ctr:`, and the number in decimal, filled up with leading zeros to the key's size. A
+/// size with less room drops the end of the prefix. None is smaller than the digits that the largest number needs and,
+/// unless all keys are of one size, the first letter of the prefix.
 class KeyText {
  public:
   static Result<KeyText> make(SizeDistribution sizes, std::uint64_t keys);
@@ -30,22 +31,25 @@ class KeyText {
   }
 
   [[nodiscard]] std::uint32_t size(std::uint64_t number) const noexcept {
-    return std::max(sizes_.size_of(number), digits_);
+    return std::max(sizes_.size_of(number), size_min_);
   }
   [[nodiscard]] std::uint32_t size_max() const noexcept { return static_cast<std::uint32_t>(zeros_.size()); }
+  /// Is there room for what tells a counter from other keys?
+  [[nodiscard]] bool can_count() const noexcept { return size_min_ > digits_; }
 
   /// Writes size(number) bytes; returns their end.
   char* write(std::uint64_t number, char* out) const noexcept;
 
-  /// The number of a key text; nothing when it is not one.
+  /// The number of a key text; nothing when it is not one, or a counter's.
   [[nodiscard]] std::optional<std::uint64_t> number(std::string_view text) const noexcept;
 
  private:
-  KeyText(SizeDistribution sizes, std::string zeros, std::uint32_t digits)
-      : sizes_(std::move(sizes)), zeros_(std::move(zeros)), digits_(digits) {}
+  KeyText(SizeDistribution sizes, std::uint32_t size_min, std::uint32_t digits);
 
   SizeDistribution sizes_;
-  std::string zeros_;     ///< the prefix and zeros, as long as the longest key
+  std::string zeros_;  ///< the prefix and zeros, as long as the longest key
+  std::string counter_zeros_;
+  std::uint32_t size_min_;
   std::uint32_t digits_;  ///< that can be other than '0'
 };
 
@@ -57,18 +61,16 @@ class ValueText {
  public:
   static constexpr std::uint32_t kPieceBytes = 8;
 
-  /// `largest` is the largest size ever to be written or verified, if beyond those of `sizes`; keys from
-  /// `counters_from` on are counters.
-  explicit ValueText(SizeDistribution sizes, std::uint32_t largest = 0, std::uint64_t counters_from = UINT64_MAX);
+  /// `largest` is the largest size ever to be written or verified, if beyond those of `sizes`.
+  explicit ValueText(SizeDistribution sizes, std::uint32_t largest = 0);
 
   [[nodiscard]] std::uint32_t bytes_of(std::uint64_t key) const noexcept {
-    return key < counters_from_ ? sizes_.size_of(key) : 1;
+    return is_counter(key) ? 1 : sizes_.size_of(key);
   }
   [[nodiscard]] static constexpr std::uint32_t flags_of(std::uint64_t key) noexcept {
     return static_cast<std::uint32_t>(mix64(key) & 0xffff);
   }
   [[nodiscard]] std::uint32_t largest() const noexcept { return static_cast<std::uint32_t>(pattern_.size() - kWindow); }
-  [[nodiscard]] std::uint64_t counters_from() const noexcept { return counters_from_; }
 
   /// What a store of any kind stores: `value_bytes` of it. Returns their end.
   char* write(const Request& request, char* out) const noexcept {
@@ -96,7 +98,6 @@ class ValueText {
   }
 
   SizeDistribution sizes_;
-  std::uint64_t counters_from_;
   std::string pattern_;
 };
 

@@ -203,7 +203,7 @@ Result<void> complete_workload(Options& options, const WorkloadWords& words) {
     return fail("A replay takes one --ttl, for the records that have none.");
   }
   const bool has_mix = !words.mix.empty();
-  if (has_mix && std::ranges::count(options.modes, Mode::Mix) == 0) {
+  if (words.insists_on_mix && std::ranges::count(options.modes, Mode::Mix) == 0) {
     return fail("--mix says what --mode mix asks: add that mode, as in --mode fill,mix.");
   }
   options.mix = {};
@@ -229,15 +229,15 @@ Result<void> complete_workload(Options& options, const WorkloadWords& words) {
 }
 
 Result<Workload> make_workload(const Options& options, const Trace* trace) {
-  const bool has_counters = asks_for(options, Operation::Incr);
-  const std::uint64_t keys = trace != nullptr ? trace->keys : options.keys;
-  auto key_text = KeyText::make(options.key_sizes, has_counters ? 2 * keys : keys);
+  auto key_text = KeyText::make(options.key_sizes, trace != nullptr ? trace->keys : options.keys);
   if (!key_text) {
     return std::unexpected(key_text.error());
   }
+  if (asks_for(options, Operation::Incr) && !key_text->can_count()) {
+    return fail("Counters (incr) need keys that are a byte longer (--key-bytes).");
+  }
   return Workload{.key_text = std::move(*key_text),
-                  .value_text = ValueText(options.value_sizes, trace != nullptr ? trace->value_bytes_max : 0,
-                                          has_counters ? keys : UINT64_MAX),
+                  .value_text = ValueText(options.value_sizes, trace != nullptr ? trace->value_bytes_max : 0),
                   .protocol = options.protocol};
 }
 
@@ -266,6 +266,9 @@ std::vector<std::pair<std::string, std::string>> describe_workload(const Options
   }
   std::vector<std::pair<std::string, std::string>> words{{"protocol", protocol_name(options.protocol)},
                                                          {"mode", modes}};
+  if (!options.scenario.empty()) {
+    words.emplace_back("scenario", options.scenario);
+  }
   if (options.is_replay()) {
     words.emplace_back("trace", options.trace_path);
   } else {

@@ -25,6 +25,7 @@ struct WorkloadWords {
   std::string key_bytes = "30";
   std::string value_bytes = "64";
   std::string mix;
+  bool insists_on_mix = false;  ///< it was given for this run, and not by a scenario
   double get_share = 0.9;
   std::string zipf;
   std::string hot_spot;

@@ -123,10 +123,9 @@ TEST(Generator, CountersAreKeysOfTheirOwn) {
   TestRun run(options);
   const RunReport report = run.go();
   EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
-  const auto keys = KeyText::make(12, 2 * options.keys);
   std::uint64_t sum = 0;
   for (const auto& [key, item] : run.server().items) {
-    if (*keys->number(key) >= options.keys) {
+    if (key.starts_with("ctr:")) {
       sum += std::stoull(item.value);
     }
   }

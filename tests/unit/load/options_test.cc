@@ -1,8 +1,15 @@
 #include "bench/load/options.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
 #include <vector>
+
+#include "bench/load/workload_options.h"
 
 namespace millrace::load {
 namespace {
@@ -103,6 +110,114 @@ TEST(Options, AReplayHasItsOwnDefaults) {
   EXPECT_EQ(options.model_memory_bytes, 64U << 20);
 }
 
+double weight(const Options& options, Operation operation) { return options.mix[static_cast<std::size_t>(operation)]; }
+
+TEST(Options, SayWhatIsAsked) {
+  const Options options = must_parse({"--mode", "fill,mix", "--mix", "get=90,set=8,delete=1.5,cas=0.5", "--protocol",
+                                      "binary", "--hot-spot", "0.01:0.9", "--key-sizes", "etc", "--value-sizes",
+                                      "64=50,1024=50", "--ttl", "60-3600", "--read-through"});
+  EXPECT_EQ(weight(options, Operation::Get), 90);
+  EXPECT_EQ(weight(options, Operation::Set), 8);
+  EXPECT_EQ(weight(options, Operation::Delete), 1.5);
+  EXPECT_EQ(weight(options, Operation::Cas), 0.5);
+  EXPECT_EQ(weight(options, Operation::Touch), 0);
+  EXPECT_EQ(options.protocol, Protocol::Binary);
+  EXPECT_EQ(options.key_plan.order, KeyOrder::HotSpot);
+  EXPECT_EQ(options.key_plan.hot_keys, 0.01);
+  EXPECT_EQ(options.key_plan.hot_requests, 0.9);
+  EXPECT_EQ(options.value_sizes.max(), 1024U);
+  EXPECT_EQ(options.ttl_s_min, 60U);
+  EXPECT_EQ(options.ttl_s_max, 3600U);
+  EXPECT_TRUE(options.reads_through);
+  const Options shares = must_parse({"--mode", "mix", "--get-share", "0.75"});
+  EXPECT_EQ(weight(shares, Operation::Get), 0.75);
+  EXPECT_EQ(weight(shares, Operation::Set), 0.25);
+  EXPECT_EQ(must_parse({"--protocol", "resp"}).port, 6379);
+  EXPECT_EQ(must_parse({"--protocol", "resp", "--server", "[::1]"}).port, 6379);
+  EXPECT_EQ(must_parse({"--protocol", "resp", "--server", "[::1]:4711"}).port, 4711);
+}
+
+std::map<std::string, std::string> described(const Options& options) {
+  const auto words = describe_workload(options);
+  return {words.begin(), words.end()};
+}
+
+TEST(Options, AreSaidBack) {
+  auto words = described(must_parse({"--mode", "fill,mix", "--mix", "get=90,multiget=2,incr=0.5", "--zipf", "0.99",
+                                     "--value-bytes", "10=1,20=3", "--ttl", "5-9", "--protocol", "meta", "--verify"}));
+  EXPECT_EQ(words["mode"], "fill,mix");
+  EXPECT_EQ(words["mix"], "get=90,multiget=2,incr=0.5");
+  EXPECT_EQ(words["order"], "zipf 0.99");
+  EXPECT_EQ(words["key_bytes"], "30");
+  EXPECT_EQ(words["value_bytes"], "10=1,20=3");
+  EXPECT_EQ(words["ttl_s"], "5-9");
+  EXPECT_EQ(words["protocol"], "meta");
+  EXPECT_EQ(words["verify"], "yes");
+  EXPECT_EQ(words["keys_per_get"], "32");
+  EXPECT_FALSE(words.contains("scenario"));
+  words = described(must_parse({"--hot-spot", "0.01:0.9"}));
+  EXPECT_EQ(words["order"], "hot spot 0.01:0.9");
+  EXPECT_FALSE(words.contains("mix"));
+  EXPECT_FALSE(words.contains("keys_per_get"));
+}
+
+TEST(Scenario, EachCanBeRun) {
+  for (const char* const name :
+       {"etc", "read-mostly-small", "big-values", "pipelined", "many-connections", "hot-key", "write-heavy"}) {
+    const Options options = must_parse({"--scenario", name});
+    EXPECT_EQ(options.modes.front(), Mode::Fill) << name;
+    EXPECT_EQ(described(options)["scenario"], name);
+    const auto workload = make_workload(options, nullptr);
+    EXPECT_TRUE(workload) << workload.error().what;
+    const auto listed = parse({"--list-scenarios"});
+    ASSERT_TRUE(listed && !listed->options);
+    EXPECT_NE(listed->text.find(std::string("## ") + name), std::string::npos);
+  }
+  const Options etc = must_parse({"--scenario", "etc"});
+  EXPECT_EQ(etc.key_plan.zipf_exponent, 1.2);
+  EXPECT_EQ(weight(etc, Operation::Get), 30);
+  EXPECT_EQ(etc.value_sizes.text(), "etc");
+  EXPECT_EQ(etc.connections, 64U);
+}
+
+TEST(Scenario, TheCommandLineWins) {
+  const Options options =
+      must_parse({"--keys", "50", "--scenario", "etc", "--sequential", "--mode", "get", "--connections", "3"});
+  EXPECT_EQ(options.keys, 50U);
+  EXPECT_EQ(options.key_plan.order, KeyOrder::Sequential);
+  EXPECT_EQ(options.modes, std::vector<Mode>{Mode::Get});
+  EXPECT_EQ(options.connections, 3U);
+  EXPECT_EQ(options.key_sizes.text(), "etc");
+  const Options shares = must_parse({"--scenario", "write-heavy", "--get-share", "0.5"});
+  EXPECT_EQ(weight(shares, Operation::Get), 0.5);
+  EXPECT_EQ(weight(shares, Operation::Incr), 0);
+  // The mix stays when its mode is chosen without the fill.
+  EXPECT_EQ(weight(must_parse({"--scenario", "write-heavy", "--mode", "mix"}), Operation::Incr), 10);
+}
+
+TEST(Scenario, MayBeAFile) {
+  const auto path = std::filesystem::temp_directory_path() / ("millrace-scenario-" + std::to_string(getpid()));
+  std::ofstream(path)
+      << "# ours\nmode = [\"fill\", \"multiget\"]\nkeys = 77\nverify = true\nkey-bytes = \"20=1,30=2\"\n"
+         "depth=4 # comment\n";
+  const Options options = must_parse({"--scenario", path.c_str(), "--depth", "2"});
+  EXPECT_EQ(options.modes, (std::vector<Mode>{Mode::Fill, Mode::MultiGet}));
+  EXPECT_EQ(options.keys, 77U);
+  EXPECT_TRUE(options.verifies);
+  EXPECT_EQ(options.key_sizes.text(), "20=1,30=2");
+  EXPECT_EQ(options.depth, 2U);
+  for (const char* const text :
+       {"colour = blue\n", "keys = x\n", "scenario = \"etc\"\n", "[part]\nkeys = 5\n", "help = true\n"}) {
+    std::ofstream(path) << text;
+    const auto parsed = parse({"--scenario", path.c_str()});
+    ASSERT_FALSE(parsed && parsed->options) << text;
+  }
+  std::filesystem::remove(path);
+  const auto parsed = parse({"--scenario", path.c_str()});
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().what.find("read-mostly-small"), std::string::npos) << "says which there are";
+}
+
 TEST(Options, RefuseWhatMakesNoSense) {
   const std::vector<std::vector<const char*>> wrong{
       {"--mode", "dance"},
@@ -121,6 +236,28 @@ TEST(Options, RefuseWhatMakesNoSense) {
       {"--value-bytes", "x"},
       {"--value-bytes", "1-"},
       {"--get-share", "1.5"},
+      {"--mix", "get=1"},
+      {"--mode", "mix", "--mix", "get"},
+      {"--mode", "mix", "--mix", "get=x"},
+      {"--mode", "mix", "--mix", "get=-1,set=5"},
+      {"--mode", "mix", "--mix", "get=0"},
+      {"--mode", "mix", "--mix", "gets=1"},
+      {"--mode", "mix", "--mix", "dance=1"},
+      {"--protocol", "udp"},
+      {"--protocol", "resp", "--mode", "mix", "--mix", "cas=1"},
+      {"--protocol", "resp", "--mode", "mix", "--mix", "append=1"},
+      {"--protocol", "resp", "--mode", "mix", "--mix", "touch=1"},
+      {"--hot-spot", "0.01"},
+      {"--hot-spot", "0:0.9"},
+      {"--hot-spot", "0.1:1"},
+      {"--hot-spot", "0.1:0.9", "--zipf", "1"},
+      {"--ttl", "x"},
+      {"--ttl", "9-5"},
+      {"--ttl", "2592001"},
+      {"--mode", "replay", "--trace", "t", "--ttl", "1-2"},
+      {"--key-bytes", "251"},
+      {"--value-bytes", "@/nonexistent"},
+      {"--scenario", "nonexistent"},
       {"--server", "a:b"},
       {"--server", "a:0"},
       {"--server", "[::1"},

@@ -144,12 +144,22 @@ TEST(ValueText, KnowsWhatWasAppended) {
   EXPECT_FALSE(ValueText::matches_pieces(7, 10, 10, pieces));
 }
 
-TEST(ValueText, CountersBeginWithZero) {
-  const ValueText values(SizeDistribution(SizeDistribution::Of::Values, 64, 64), 0, 100);
-  EXPECT_EQ(values.bytes_of(99), 64U);
-  EXPECT_EQ(values.bytes_of(100), 1U);
+TEST(Counters, AreKeysOfTheirOwnThatBeginWithZero) {
+  const auto keys = KeyText::make(7, 1'000'000);
+  ASSERT_TRUE(keys);
+  EXPECT_TRUE(keys->can_count());
+  EXPECT_EQ(text_of(*keys, 42), "k000042");
+  EXPECT_EQ(text_of(*keys, 42 | kCounter), "c000042");
+  EXPECT_FALSE(keys->number("c000042"));
+  EXPECT_EQ(text_of(*KeyText::make(12, 100), 42 | kCounter), "ctr:00000042");
+  EXPECT_FALSE(KeyText::make(6, 1'000'000)->can_count());
+  EXPECT_TRUE(KeyText::make(SizeDistribution(SizeDistribution::Of::Keys, 6, 7), 1'000'000)->can_count());
+
+  const ValueText values(SizeDistribution(SizeDistribution::Of::Values, 64, 64));
+  EXPECT_EQ(values.bytes_of(100), 64U);
+  EXPECT_EQ(values.bytes_of(100 | kCounter), 1U);
   char out = '?';
-  EXPECT_EQ(values.write({.operation = Operation::Add, .key = 100, .value_bytes = 1}, &out), &out + 1);
+  EXPECT_EQ(values.write({.operation = Operation::Add, .key = 100 | kCounter, .value_bytes = 1}, &out), &out + 1);
   EXPECT_EQ(out, '0');
 }
 
