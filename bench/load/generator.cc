@@ -85,6 +85,7 @@ Result<RunReport> Generator::run(const std::atomic<bool>& stop) {
   RunReport report;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(options_.threads);
     for (std::uint32_t i = 0; i < options_.threads; ++i) {
       threads.emplace_back([this, i, &gate, &own = outcomes[i], &stop] { run_thread(i, gate, own, stop); });
     }

@@ -305,25 +305,25 @@ std::string Json::string(std::string_view otherwise) const {
 }
 
 const Json::Array& Json::array() const noexcept {
-  static const Array kNone;
+  static const Array none;
   const auto* const value = std::get_if<Array>(&value_);
-  return value != nullptr ? *value : kNone;
+  return value != nullptr ? *value : none;
 }
 
 const Json::Object& Json::object() const noexcept {
-  static const Object kNone;
+  static const Object none;
   const auto* const value = std::get_if<Object>(&value_);
-  return value != nullptr ? *value : kNone;
+  return value != nullptr ? *value : none;
 }
 
 const Json& Json::operator[](std::string_view name) const noexcept {
-  static const Json kNull;
+  static const Json null;
   for (const auto& [own, value] : object()) {
     if (own == name) {
       return value;
     }
   }
-  return kNull;
+  return null;
 }
 
 Json& Json::add(std::string name, Json value) {
