@@ -50,6 +50,8 @@ inline constexpr std::uint32_t kHousekeepItemsBusy = 8;
 /// one that had something to do or spins.
 inline constexpr std::uint32_t kIdleScanRested = 4096;
 inline constexpr std::uint32_t kIdleScanBusy = 32;
+/// How long the transport may take at the end to let go of connections that were aborted.
+inline constexpr std::int64_t kAbortLimitMs = 500;
 /// Longest sleep: timeouts, delayed flush_all and housekeeping need a turn now and then.
 inline constexpr std::int64_t kSleepMs = 200;
 

@@ -65,6 +65,12 @@ void Worker::run(Duration drain_limit) noexcept {
       shared_.wake_all();
     }
   }
+  // Who has not read until now does not get the rest; the transport must have let go of our buffers before they go.
+  abort_all();
+  const Instant last = clock_.now() + milliseconds(kAbortLimitMs);
+  while (connections_.count() > 0 && clock_.now() < last) {
+    turn(true);
+  }
 }
 
 bool Worker::is_drained() const noexcept {
@@ -86,6 +92,15 @@ void Worker::close_all() noexcept {
       connection->is_closing = true;
       connection->blocked |= kBlockedByClose;
       want_send(*connection);
+    }
+  }
+}
+
+void Worker::abort_all() noexcept {
+  for (std::uint32_t slot = 0; slot < connections_.slots(); ++slot) {
+    if (Connection* connection = connections_.at(slot)) {
+      connection->close_requested = true;
+      queue_op({.kind = dataplane::TxKind::Abort, .conn = connection->id});
     }
   }
 }

@@ -88,6 +88,7 @@ class Worker final : private LoanReader {
   void housekeep(bool was_idle) noexcept;
   [[nodiscard]] bool has_work_waiting() const noexcept;
   void close_all() noexcept;
+  void abort_all() noexcept;
 
   // --- stage_receive.cc: answers and asks from neighbours, events from the transport
   bool drain_answers() noexcept;
