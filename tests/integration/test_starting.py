@@ -112,7 +112,12 @@ class Starting(StartCase):
         self.assertLess(turns[()], 100)
         self.assertGreater(turns[('--poll',)], 1000)
 
+    def skip_for_sanitizers(self):
+        if millrace_server.binary.is_sanitized:
+            self.skipTest('AddressSanitizer makes mlock() a word without meaning')
+
     def test_memory_that_stays(self):
+        self.skip_for_sanitizers()
         server = self.start('-k', '-m', '64')
         with open('/proc/%d/status' % server.pid) as f:
             self.assertGreaterEqual(int(re.search(r'VmLck:\s+(\d+) kB', f.read()).group(1)), 64 * 1024)
@@ -122,6 +127,7 @@ class Starting(StartCase):
             server.stop()
 
     def test_memory_that_may_not_stay(self):
+        self.skip_for_sanitizers()
         little = 1 << 20
         prefix = ['prlimit', '--memlock=%d' % little, *self.as_nobody()]
         self.assertRegex(self.refusal('-k', '-t', 1, '-m', 64, '-p', self.port, user=None, prefix=prefix),
