@@ -229,6 +229,7 @@ Result<int> run(const config::Options& options) {
     fmt::print("{}", describe(*plan, *topology));
     return 0;
   }
+  spdlog::debug("{}", describe(*plan, *topology));
   for (const std::string& note : plan->notes) {
     spdlog::warn("{}", note);
   }

@@ -99,6 +99,13 @@ class Starting(StartCase):
         self.assertEqual([int(row[4]) for row in rows], [0] * 4 + [1] * 4, big)
         self.assertEqual(len({row[2] for row in rows}), 8, 'each worker has a core of its own')
 
+    def test_the_plan_is_said_by_a_server_that_is_to_say_more(self):
+        for arguments, says_so in ((), False), (('-v',), True):
+            server = self.start('-t', 1, *arguments)
+            self.assertEqual('worker   cpu  core' in server.output(), says_so)
+            self.assertIn('listening on 127.0.0.1:%d, 1 worker' % server.port, server.output())
+            server.stop()
+
     def test_idle_workers_sleep_unless_they_are_to_spin(self):
         turns = {}
         for arguments in (), ('--poll',):
