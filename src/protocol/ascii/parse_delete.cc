@@ -1,4 +1,4 @@
-// delete: `delete <key> [noreply]`. Up to two further words, such as the delay of old clients, are ignored, as in
+// delete: `delete <key> [noreply]`. Up to three further words, such as the delay of old clients, are ignored, as in
 // memcached 1.6.45. With more it is refused: 1.6.45 ignores those too, but memccapable holds a server to the ERROR that
 // all versions before gave.
 
@@ -18,6 +18,7 @@ Verdict parse_delete(std::string_view arguments, Request& request) noexcept {
   if (key.size() > kKeyBytesMax) {
     return refuse(reply::kBadFormat, request.noreply);
   }
+  words.next();
   words.next();
   words.next();
   if (!words.next().empty()) {

@@ -7,7 +7,7 @@ namespace {
 
 const std::string kKey251(251, 'k');
 
-TEST(ParseDelete, IgnoresTwoFurtherWords) {
+TEST(ParseDelete, IgnoresThreeFurtherWords) {
   expect_found("delete a\r\n", {"delete a"});
   expect_found("delete a 0\r\n", {"delete a"});
   expect_found("delete a 5\r\n", {"delete a"});
@@ -16,9 +16,9 @@ TEST(ParseDelete, IgnoresTwoFurtherWords) {
   expect_found("delete a 0 noreply\r\n", {"delete a noreply"});
   expect_found("delete a noreply 0\r\n", {"delete a"});
   expect_found("delete noreply\r\n", {"delete noreply noreply"});
-  expect_found("delete a b c d\r\nmn\r\n", {kUnknown, "mn"});
+  expect_found("delete a 0 0 noreply\r\nmn\r\n", {"delete a noreply", "mn"});
   expect_found("delete a b c d e\r\nmn\r\n", {kUnknown, "mn"});
-  expect_found("delete a b c noreply\r\nmn\r\n", {kSilent, "mn"});
+  expect_found("delete a b c d noreply\r\nmn\r\n", {kSilent, "mn"});
 }
 
 TEST(ParseDelete, NeedsAKeyThatCanBe) {
