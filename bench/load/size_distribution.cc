@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
 
 #include "base/assert.h"
+#include "bench/load/parse_whole.h"
 
 namespace millrace::load {
 namespace {
@@ -42,12 +42,6 @@ constexpr std::array kEtcSmallValues{0.00536, 0.00047, 0.17820, 0.09239, 0.00018
                                      0.00023, 0.00837, 0.00837, 0.08989, 0.00092, 0.00326, 0.01980};
 /// Longer ones, one in about 10^9, are cut off: servers take no more than 1 MiB unless told.
 constexpr std::uint32_t kEtcValueBytesMax = 1'000'000;
-
-template <typename T>
-bool parse_whole(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 bool is_weight(double weight) { return weight > 0 && weight < 1e12; }
 

@@ -4,10 +4,11 @@
 #include <zlib.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <memory>
+
+#include "bench/load/parse_whole.h"
 
 namespace millrace::load {
 namespace {
@@ -25,13 +26,8 @@ std::string_view next_word(std::string_view& text) {
   return word;
 }
 
-bool parse_number(std::string_view word, std::uint32_t& number) {
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  return error == std::errc{} && end == word.data() + word.size();
-}
-
 constexpr std::uint32_t kValueBytesMax = 1U << 30;
-constexpr double kTimeMax_s = 1e9;  // of a whole trace: 30 years
+constexpr double kTimeSecondsMax = 1e9;  // of a whole trace: 30 years
 
 }  // namespace
 
@@ -53,13 +49,12 @@ bool TraceParser::take_time(std::string_view word) {
     return word.empty() && trace_.times.empty();
   }
   double time_s = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), time_s);
-  if (error != std::errc{} || end != word.data() + word.size()) {
+  if (!parse_whole(word, time_s)) {
     return false;
   }
   first_time_s_ = trace_.times.empty() ? time_s : first_time_s_;
   const double since_s = time_s - first_time_s_;
-  if (!(since_s >= 0 && since_s <= kTimeMax_s)) {
+  if (!(since_s >= 0 && since_s <= kTimeSecondsMax)) {
     return false;
   }
   const Duration since{std::llround(since_s * 1e9)};
@@ -81,11 +76,11 @@ Result<void> TraceParser::line(std::string_view text) {
     return {};
   }
   TraceRecord record;
-  if (!parse_number(next_word(text), record.value_bytes) || record.value_bytes > kValueBytesMax) {
+  if (!parse_whole(next_word(text), record.value_bytes) || record.value_bytes > kValueBytesMax) {
     return wrong("has no value size of 0 to 1 GiB after the key");
   }
   if (const std::string_view ttl = next_word(text); !ttl.empty()) {
-    if (!parse_number(ttl, record.ttl_s)) {
+    if (!parse_whole(ttl, record.ttl_s)) {
       return wrong("has a third word that is no time to live in seconds");
     }
     const std::string_view op = next_word(text);

@@ -4,21 +4,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
+
+#include "bench/load/parse_whole.h"
 
 namespace millrace::load {
 namespace {
 
 /// A longer time to live is a date to memcached.
-constexpr std::uint32_t kTtlMax_s = 30 * 24 * 3600;
-
-template <typename T>
-bool parse_whole(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
+constexpr std::uint32_t kTtlSecondsMax = 30 * 24 * 3600;
 
 std::optional<Operation> operation_named(std::string_view name) {
   for (std::size_t i = 0; i < kOperations; ++i) {
@@ -90,9 +85,10 @@ Result<void> parse_ttl(std::string_view text, Options& options) {
   const std::size_t dash = text.find('-');
   if (!parse_whole(text.substr(0, dash), options.ttl_s_min) ||
       !parse_whole(dash == std::string_view::npos ? text : text.substr(dash + 1), options.ttl_s_max) ||
-      options.ttl_s_min > options.ttl_s_max || options.ttl_s_max > kTtlMax_s) {
-    return fail(fmt::format(
-        "--ttl \"{}\" is no time of 0 to {} seconds, or range of them; more is a date to memcached.", text, kTtlMax_s));
+      options.ttl_s_min > options.ttl_s_max || options.ttl_s_max > kTtlSecondsMax) {
+    return fail(
+        fmt::format("--ttl \"{}\" is no time of 0 to {} seconds, or range of them; more is a date to memcached.", text,
+                    kTtlSecondsMax));
   }
   return {};
 }

@@ -13,7 +13,7 @@
 #include "bench/load/trace.h"
 #include "bench/load/workload.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's name
 class App;
 }
 

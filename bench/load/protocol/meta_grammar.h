@@ -69,13 +69,13 @@ class MetaGrammar {
       const std::string_view token = flag.substr(flag.empty() ? 0 : 1);
       switch (flag.empty() ? ' ' : flag.front()) {
         case 'f':
-          value.has_flags = is_number(token, value.flags);
+          value.has_flags = parse_whole(token, value.flags);
           break;
         case 'k':
           value.key = token;
           break;
         case 'c':
-          has_unique = is_number(token, value.unique);
+          has_unique = parse_whole(token, value.unique);
           break;
         default:  // others may stand there, such as W, X and Z
           break;

@@ -76,7 +76,7 @@ class RespGrammar {
 
   Follows on_array(const Expected& expected, std::string_view size) noexcept {
     std::uint32_t elements = 0;
-    if (expected.operation != Operation::MultiGet || elements_left_ > 0 || !is_number(size, elements) ||
+    if (expected.operation != Operation::MultiGet || elements_left_ > 0 || !parse_whole(size, elements) ||
         elements != expected.keys) {
       return Follows::Nothing;
     }
@@ -87,7 +87,7 @@ class RespGrammar {
   template <typename Sink>
   Follows on_integer(const Expected& expected, std::string_view text, Sink& sink) {
     std::int64_t n = 0;
-    if (!is_number(text, n)) {
+    if (!parse_whole(text, n)) {
       return Follows::Nothing;
     }
     if (expected.operation == Operation::Incr) {
@@ -107,7 +107,8 @@ class RespGrammar {
 
   template <typename Sink>
   void end_element(Sink& sink) {
-    if (elements_left_ == 0 || --elements_left_ == 0) {
+    elements_left_ -= elements_left_ > 0 ? 1 : 0;
+    if (elements_left_ == 0) {
       sink.on_done(Outcome::Done);
     }
   }

@@ -1,6 +1,7 @@
 // What the reply lines of the classic text protocol mean. See line_reader.h.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -97,15 +98,18 @@ class TextGrammar {
     }
     value.key = text.substr(0, key_end);
     const char* const end = text.data() + text.size();
-    const char* at = read_number(text.data() + key_end + 1, end, value.flags);
-    if (at == nullptr || at == end || *at != ' ') {
+    const auto flags = std::from_chars(text.data() + key_end + 1, end, value.flags);
+    if (flags.ec != std::errc{} || flags.ptr == end || *flags.ptr != ' ') {
       return false;
     }
-    at = read_number(at + 1, end, value.bytes);
-    if (at == nullptr || value.bytes > kReplyValueBytesMax) {
+    const auto bytes = std::from_chars(flags.ptr + 1, end, value.bytes);
+    if (bytes.ec != std::errc{} || value.bytes > kReplyValueBytesMax) {
       return false;
     }
-    return has_unique ? at != end && *at == ' ' && is_number({at + 1, end}, value.unique) : at == end;
+    if (!has_unique) {
+      return bytes.ptr == end;
+    }
+    return bytes.ptr != end && *bytes.ptr == ' ' && parse_whole({bytes.ptr + 1, end}, value.unique);
   }
 };
 
