@@ -203,7 +203,13 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
       clients, exchange_,
       {.thread = thread, .opens = order.begin + warmup_of(step), .interval = from_seconds(options_.interval_s)});
   if (step.mode == Mode::Replay) {
-    return ReplayPhase(clients, *trace_, {.thread = thread, .threads = options_.threads, .ttl_s = options_.ttl_s_min},
+    return ReplayPhase(clients, *trace_,
+                       {.thread = thread,
+                        .threads = options_.threads,
+                        .ttl_s = options_.ttl_s_min,
+                        .begin = order.begin,
+                        .speed = options_.replay_speed,
+                        .rate_per_s = options_.rate_per_s},
                        window)
         .run(stop);
   }

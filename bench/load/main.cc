@@ -153,6 +153,9 @@ Result<WholeReport> run(const Options& options) {
       return std::unexpected(read.error());
     }
     trace = std::move(*read);
+    if (options.replay_speed && trace.times.empty()) {
+      return fail(fmt::format("The trace {} has no times to replay it at (--replay-speed).", options.trace_path));
+    }
   }
   const auto workload = make_workload(options, options.is_replay() ? &trace : nullptr);
   if (!workload) {

@@ -4,9 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <map>
 
+#include "bench/load/parse_whole.h"
 #include "bench/load/scenario.h"
 #include "bench/load/workload_options.h"
 
@@ -26,15 +26,15 @@ constexpr std::uint16_t kRespPort = 6379;
 constexpr double kTrialSeconds = 3;
 constexpr double kTrialWarmup = 0.5;
 
-template <typename T>
-bool parse_whole(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
+/// A word for a value. The help names the words itself, so CLI11's list of words and values is left out.
+template <typename Value>
+CLI::Validator one_of(const std::map<std::string, Value>& values) {
+  return CLI::CheckedTransformer(values, CLI::ignore_case).description("");
 }
 
 Result<void> complete_pace(Options& options, bool has_warmup) {
-  if (options.is_replay() && (options.rate_per_s || options.finds_knee)) {
-    return fail("A replay runs as fast as it goes: it takes no --rate and no --find-knee.");
+  if (options.is_replay() && options.finds_knee) {
+    return fail("--find-knee searches a steady mode: a replay has no knee of its own.");
   }
   if (!options.finds_knee) {
     return {};
@@ -60,6 +60,9 @@ Result<void> complete(Options& options) {
   }
   if (is_replay == options.trace_path.empty()) {
     return fail("--mode replay and --trace FILE go together.");
+  }
+  if (options.replay_speed && (!is_replay || options.rate_per_s)) {
+    return fail("--replay-speed is the pace of a replay: it takes --mode replay --trace FILE, and no --rate.");
   }
   if (options.model_memory_bytes > 0 && !is_replay) {
     return fail("--model-memory models a replay: add --mode replay --trace FILE.");
@@ -122,15 +125,16 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   options.modes = {Mode::Get};
 
   CLI::App app("millrace-load: drives a cache server that speaks memcached's protocols or RESP.");
+  app.footer(
+      "millrace-load compare A.json B.json and millrace-load merge RESULT.json... work on results that are there.");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  const auto section = [&](const char* name) { app.option_defaults()->group(name); };
+  section("Server");
   auto* server_option =
       app.add_option("--server", server, "host:port of the server; default 127.0.0.1:11211, in RESP :6379");
   app.add_option("--unix", options.unix_path, "path of the server's unix socket")->excludes(server_option);
 
-  app.add_option("--scenario", options.scenario,
-                 "a named workload, or a file of the same form; other options win over it. Names: " + scenario_names());
-  app.add_flag("--list-scenarios", lists_scenarios, "print the named workloads");
-
+  section("Generator");
   app.add_option("--threads", options.threads, "load threads, each with connections of its own")
       ->check(CLI::Range(1, 1024));
   app.add_option("--cores", options.cores, "cores to bind the threads to, such as 1,3")
@@ -143,13 +147,18 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option("--timeout-seconds", options.timeout_s, "patience with a connection that owes replies; default 10")
       ->check(CLI::Range(0.01, 3600.0));
 
+  section("Workload");
+  app.add_option("--scenario", options.scenario,
+                 "a named workload, or a file of the same form; other options win over it. Names: " + scenario_names());
+  app.add_flag("--list-scenarios", lists_scenarios, "print the named workloads");
   add_workload_options(app, options, workload);
 
+  section("Run");
   app.add_option("--mode", options.modes,
                  "fill, get, set, mix, multiget, or replay; several, such as fill,get, run one after the other")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->transform(CLI::CheckedTransformer(kModes, CLI::ignore_case));
+      ->transform(one_of(kModes));
   app.add_option("--rounds", options.rounds, "how often to run the modes other than fill")->check(CLI::Range(1, 10000));
   app.add_option("--seconds", options.seconds,
                  "measured time of each phase; default 10, in a search 3, unless --requests is given")
@@ -160,26 +169,35 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
                                        "time before each measured phase; default 0, in a search 0.5")
                             ->check(CLI::Range(0.0, 1e6));
 
+  section("Open loop");
   app.add_option("--rate", options.rate_per_s,
                  "open loop: so many requests a second, of all threads together; latency counts from when each was due")
       ->check(CLI::Range(0.001, 1e9));
   app.add_option("--arrivals", options.arrivals, "open loop: constant or poisson; default constant")
-      ->transform(CLI::CheckedTransformer(kArrivals, CLI::ignore_case));
+      ->transform(one_of(kArrivals));
   app.add_option(
          "--idling", options.idling,
          "open loop, until the next request is due: near (sleep, but not the last 100 us; default), sleep (for a "
          "generator that shares its cores), spin (never sleep)")
-      ->transform(CLI::CheckedTransformer(kIdlings, CLI::ignore_case));
+      ->transform(one_of(kIdlings));
   app.add_flag("--find-knee", options.finds_knee,
                "search the highest open-loop rate that keeps p99 under --p99-us; begins at --rate when given");
   app.add_option("--p99-us", options.p99_max_us, "--find-knee: the bound; default 1000")->check(CLI::Range(1.0, 1e9));
   app.add_option("--knee-trials", options.knee_trials_max, "--find-knee: at most so many measurements; default 24")
       ->check(CLI::Range(1, 1000));
 
-  app.add_option("--trace", options.trace_path, "mode replay: lines of `key value_size [ttl op]`, plain or gzip");
+  section("Replay");
+  app.add_option("--trace", options.trace_path,
+                 "mode replay: lines of `key value_size [ttl op [time]]`, plain or gzip");
+  app.add_option(
+         "--replay-speed", options.replay_speed,
+         "mode replay: at the times of the trace, so many times as fast; default as fast as it goes, or at --rate")
+      ->check(CLI::Range(1e-6, 1e6));
   app.add_option("--model-memory", options.model_memory_bytes,
                  "mode replay: also the hit ratio of a 2-bit CLOCK in so much memory, such as 64MiB")
       ->transform(CLI::AsSizeValue(false));
+
+  section("Report");
   app.add_option("--json", options.json_path,
                  "write the report to this file too; - for standard output instead of the table");
   app.add_option("--html", options.html_path, "write the report as one self-contained page to this file");

@@ -56,6 +56,7 @@ struct Options {
   std::uint32_t knee_trials_max = 24;
   // Replay
   std::string trace_path;
+  std::optional<double> replay_speed;    ///< so many times as fast as recorded
   std::uint64_t model_memory_bytes = 0;  ///< 0: no model
   // Report
   std::string json_path;

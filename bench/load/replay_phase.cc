@@ -1,6 +1,9 @@
 #include "bench/load/replay_phase.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "bench/load/prng.h"
 
@@ -15,13 +18,16 @@ PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
   // Without one of its connections the rest of the trace would be another trace.
   const auto is_whole = [this] { return clients_->open_count() == clients_->all().size() && !clients_->all().empty(); };
   const auto is_idle = [](const auto& connection) { return connection->is_idle(); };
+  if (is_paced()) {
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the kernel lets sleepers wake 50 us late unless told otherwise
+  }
   bool has_more = true;
   clients_->make_all_ready();
   while (has_more && is_whole() && !stop.load(std::memory_order_relaxed)) {
     window_->tick();
     write_records();
     clients_->flush();
-    clients_->poll(kPollWait);
+    clients_->poll(wait_max());
     has_more = cursor_ < trace_->records.size() || !std::ranges::all_of(clients_->all(), is_idle);
   }
   PhaseResult result;
@@ -32,6 +38,22 @@ PhaseResult ReplayPhase::run(const std::atomic<bool>& stop) {
   window_->close(result);
   result.records_replayed = written_;
   return result;
+}
+
+Instant ReplayPhase::due(std::size_t record) const noexcept {
+  if (plan_.speed) {
+    return plan_.begin + Duration{std::llround(static_cast<double>(trace_->times[record].ns) / *plan_.speed)};
+  }
+  return plan_.begin + Duration{std::llround(static_cast<double>(record) * 1e9 / *plan_.rate_per_s)};
+}
+
+/// Until the next record is due. When that has passed it waits for a reply, which ends the wait too.
+Duration ReplayPhase::wait_max() const noexcept {
+  if (!is_paced() || cursor_ == trace_->records.size()) {
+    return kPollWait;
+  }
+  const Duration left = due(cursor_) - clients_->now();
+  return left.ns > 0 ? std::min(left, kPollWait) : kPollWait;
 }
 
 bool ReplayPhase::is_mine(const TraceRecord& record) const noexcept {
@@ -50,6 +72,10 @@ void ReplayPhase::write_records() {
     if (!is_mine(record)) {
       continue;
     }
+    const Instant intended = is_paced() ? due(cursor_) : now;
+    if (intended > now) {
+      return;
+    }
     ClientConnection& connection = connection_of(record);
     if (connection.is_busy_with(record.key)) {
       return;
@@ -61,7 +87,7 @@ void ReplayPhase::write_records() {
     if (!connection.can_ask(request)) {
       return;
     }
-    connection.ask(now, now, request);
+    connection.ask(now, intended, request);
     clients_->touch(connection);
     ++written_;
   }

@@ -267,6 +267,9 @@ std::vector<std::pair<std::string, std::string>> describe_workload(const Options
   }
   if (options.is_replay()) {
     words.emplace_back("trace", options.trace_path);
+    if (options.replay_speed) {
+      words.emplace_back("replay_speed", fmt::format("{}", *options.replay_speed));
+    }
   } else {
     words.emplace_back("keys", fmt::format("{}", options.keys));
     words.emplace_back("value_bytes", options.value_sizes.text());

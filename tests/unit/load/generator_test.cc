@@ -379,6 +379,24 @@ TEST(Replay, KeepsTheOrderOfEachKeyHoweverDeepThePipeline) {
   }
 }
 
+TEST(Replay, KeepsAPaceAndItsOrder) {
+  Trace trace = random_trace(test_seed(), 600);
+  for (std::size_t i = 0; i < trace.records.size(); ++i) {
+    trace.times.push_back(microseconds(static_cast<std::int64_t>(1000 * i)));
+  }
+  Options options = replay_options(3, 4);
+  options.threads = 3;
+  for (const bool is_rate : {false, true}) {
+    options.replay_speed = is_rate ? std::nullopt : std::optional(4.0);
+    options.rate_per_s = is_rate ? std::optional(4000.0) : std::nullopt;
+    const RunReport report = TestRun(options).with_trace(trace).go();
+    EXPECT_EQ(report.failures.total(), 0U) << report.failures.first;
+    EXPECT_EQ(report.phases[0].records_replayed, 600U);
+    // The last is due after 599 ms a quarter as long; with 3 threads each sees its own last.
+    EXPECT_GE(report.phases[0].window, milliseconds(140));
+  }
+}
+
 TEST(Replay, OfSeveralThreadsCoversTheTraceOnce) {
   const Trace trace = random_trace(test_seed(), 2000);
   Options options = replay_options(6, 8);

@@ -108,6 +108,9 @@ TEST(Options, AReplayHasItsOwnDefaults) {
   EXPECT_EQ(options.connections, 1U);
   EXPECT_EQ(options.depth, 16U);
   EXPECT_EQ(options.model_memory_bytes, 64U << 20);
+  EXPECT_FALSE(options.replay_speed);
+  EXPECT_EQ(must_parse({"--mode", "replay", "--trace", "t.gz", "--replay-speed", "2.5"}).replay_speed, 2.5);
+  EXPECT_EQ(must_parse({"--mode", "replay", "--trace", "t.gz", "--rate", "500"}).rate_per_s, 500);
 }
 
 double weight(const Options& options, Operation operation) { return options.mix[static_cast<std::size_t>(operation)]; }
@@ -225,6 +228,9 @@ TEST(Options, RefuseWhatMakesNoSense) {
       {"--mode", "replay"},
       {"--trace", "t"},
       {"--model-memory", "1000"},
+      {"--replay-speed", "1"},
+      {"--mode", "replay", "--trace", "t", "--replay-speed", "1", "--rate", "5"},
+      {"--mode", "replay", "--trace", "t", "--replay-speed", "0"},
       {"--mode", "replay", "--trace", "t", "--rounds", "2"},
       {"--zipf", "0.9", "--sequential"},
       {"--zipf", "-1"},
