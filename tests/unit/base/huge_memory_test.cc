@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/sanitizer.h"
+
 namespace millrace {
 namespace {
 
@@ -200,6 +202,9 @@ TEST(HugeMemory, TakesExplicitPagesAndGivesThemBack) {
 }
 
 TEST(HugeMemory, LocksOrSaysWhatTheLimitIs) {
+  if (kHasSanitizer) {
+    GTEST_SKIP() << "a sanitizer makes mlock a word without meaning";
+  }
   HugeMemory memory = reserve({.bytes = 4 * kMiB, .node = 0, .explicit_pages = ExplicitPages::No, .locks = true});
   const auto locked = memory.fault_in();
   if (locked) {
@@ -211,6 +216,9 @@ TEST(HugeMemory, LocksOrSaysWhatTheLimitIs) {
 }
 
 TEST(HugeMemory, LockingBeyondTheLimitIsRefusedWithTheLimit) {
+  if (kHasSanitizer) {
+    GTEST_SKIP() << "a sanitizer makes mlock a word without meaning";
+  }
   if (getuid() != 0) {
     GTEST_SKIP() << "needs root, to become somebody with a low limit";
   }
