@@ -1,0 +1,182 @@
+// One core's host on one link: frames from a port become UDP datagrams, datagrams become frames. ARP, neighbour
+// discovery, ICMP and fragments are dealt with inside. The composition of wire, ip and udp; it adds order, buffers and
+// counters.
+//
+// Thread: the port's core. Ownership: borrows the port, which outlives it. Bytes of datagrams are lent until the next
+// poll(). Slices given to send() are the caller's again when send() returns Copied, else when take_released() tells the
+// token. Nothing allocates after the constructor, nothing reads a clock: `now` is an argument.
+// Every frame that goes no further is counted by its reason (wire/drops.def).
+// TCP will be another branch of take_datagram() beside UDP and ICMP, with transmit_payload() for its segments.
+// The verbs: receive.cc frames up to IP, receive_icmp.cc ICMP and neighbour discovery, send.cc datagrams to frames,
+// timers.cc what happens without a frame.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/time.h"
+#include "dataplane/api/tx.h"
+#include "dataplane/ip/host_addresses.h"
+#include "dataplane/ip/icmp_input.h"
+#include "dataplane/ip/ndp_input.h"
+#include "dataplane/ip/neighbor.h"
+#include "dataplane/ip/output.h"
+#include "dataplane/ip/path_mtu.h"
+#include "dataplane/ip/reassembly.h"
+#include "dataplane/ip/token_bucket.h"
+#include "dataplane/port/frame_port.h"
+#include "dataplane/stack/counters.h"
+#include "dataplane/stack/lent_table.h"
+#include "dataplane/udp/port_table.h"
+#include "dataplane/wire/arp.h"
+#include "dataplane/wire/ethernet.h"
+
+namespace millrace::stack {
+
+struct StackOptions {
+  std::uint64_t seed = 0;  ///< secret: hash tables, identifications, timer jitter
+  std::uint16_t vlan = 0;  ///< 802.1Q identifier of our frames; 0: untagged
+  /// Slices from here on are attached to the frame where the port can; 0: all are copied.
+  std::uint32_t zero_copy_bytes_min = 0;
+  std::uint32_t echo_per_second = 1000;
+  std::uint32_t echo_burst = 100;
+  std::uint32_t icmp_errors_per_second = 100;
+  std::uint32_t icmp_errors_burst = 20;
+  ip::ReassemblyOptions reassembly{};
+};
+
+/// A UDP datagram that came.
+struct Datagram {
+  wire::FlowKey flow{};      ///< source: the peer; destination: ours
+  std::uint16_t socket = 0;  ///< what bind() returned
+  std::span<const std::byte> bytes{};
+};
+
+/// A UDP datagram to go.
+struct OutDatagram {
+  wire::FlowKey flow{};  ///< source: ours (unspecified: chosen by the route); destination: the peer
+  std::span<const dataplane::Slice> slices{};
+  std::uint64_t token = 0;  ///< told by take_released() when the slices were lent
+};
+
+enum class Sent : std::uint8_t {
+  Copied,   ///< on its way (or waiting for a neighbour's address); the slices are the caller's again
+  Lent,     ///< the same, but slices are still read: take_released() will tell the token
+  Dropped,  ///< counted by its reason; the slices are the caller's again
+};
+
+class HostStack {
+ public:
+  /// Frames a poll takes at most.
+  static constexpr std::size_t kBurst = 64;
+
+  HostStack(port::FramePort& port, const ip::HostAddresses& addresses, const StackOptions& options);
+  HostStack(const HostStack&) = delete;
+  HostStack& operator=(const HostStack&) = delete;
+
+  /// The number that datagrams to `port` carry; nothing: port 0, taken, or too many.
+  std::optional<std::uint16_t> bind_udp(std::uint16_t port) noexcept { return udp_ports_.bind(port); }
+
+  /// Takes in a burst, answers what the host itself answers, runs timers, sends. Fills `out` from the front.
+  std::size_t poll(Instant now, std::span<Datagram> out) noexcept;
+  /// Sends are gathered; flush() or the next poll() hands them to the port.
+  Sent send(Instant now, const OutDatagram& datagram) noexcept;
+  void flush(Instant now) noexcept;
+  /// A token whose slices are no longer read. Call until false.
+  [[nodiscard]] bool take_released(std::uint64_t& token) noexcept { return lent_.take_told(token); }
+
+  [[nodiscard]] const StackCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const ip::NeighborCache& neighbors() const noexcept { return neighbors_; }
+  [[nodiscard]] const ip::HostAddresses& addresses() const noexcept { return host_; }
+  /// Of a path: what a UDP payload may have to go in one frame.
+  [[nodiscard]] std::uint32_t payload_bytes_max(Instant now, const wire::IpAddress& destination) const noexcept;
+
+ private:
+  static constexpr std::size_t kTxQueue = 256;
+  static constexpr std::size_t kSlicesMax = 64;
+
+  /// What the layers above want sent as one IP datagram's payload: their header and the caller's slices.
+  struct Payload {
+    ip::OutHeader ip{};
+    wire::Bytes header{};
+    std::span<const dataplane::Slice> slices{};
+    std::uint32_t bytes = 0;  ///< both
+    std::optional<std::uint32_t> lent{};
+    bool device_sums_udp = false;
+  };
+
+  // receive.cc
+  void take_frame(Instant now, buf::Packet& packet, std::span<Datagram> out, std::size_t& count) noexcept;
+  [[nodiscard]] wire::Bytes whole_frame(const buf::Packet& packet) noexcept;
+  [[nodiscard]] bool strip_vlan(const buf::Packet& packet, wire::EthernetHeader& ethernet,
+                                wire::Bytes& bytes) const noexcept;
+  void take_arp(Instant now, wire::Bytes bytes) noexcept;
+  void take_ip(Instant now, ip::Arrived arrived, const buf::RxFacts& facts, const wire::EthernetHeader& ethernet,
+               std::span<Datagram> out, std::size_t& count) noexcept;
+  [[nodiscard]] wire::Drop reassemble(Instant now, ip::Arrived& arrived) noexcept;
+  void take_udp(Instant now, const ip::Arrived& arrived, buf::ChecksumState checksum,
+                const wire::EthernetHeader& ethernet, std::span<Datagram> out, std::size_t& count) noexcept;
+  void watch_gateway(Instant now, const wire::IpAddress& source, const wire::MacAddress& mac) noexcept;
+
+  // receive_icmp.cc
+  [[nodiscard]] wire::Drop take_icmp(Instant now, const ip::Arrived& arrived,
+                                     const wire::EthernetHeader& ethernet) noexcept;
+  [[nodiscard]] wire::Drop take_icmp_message(Instant now, const ip::Arrived& arrived,
+                                             const ip::IcmpArrived& message) noexcept;
+  [[nodiscard]] wire::Drop answer_echo(Instant now, const ip::Arrived& arrived,
+                                       const ip::IcmpArrived& message) noexcept;
+  void refuse_port(Instant now, const ip::Arrived& arrived) noexcept;
+  void send_icmp(Instant now, const wire::IpAddress& source, const wire::IpAddress& destination, std::uint8_t type,
+                 std::uint8_t code, std::uint32_t rest, wire::Bytes body) noexcept;
+
+  // send.cc
+  /// Cuts the payload for its path and sends the pieces; false: dropped, and counted.
+  [[nodiscard]] bool transmit_payload(Instant now, const Payload& payload) noexcept;
+  [[nodiscard]] bool fill_packet(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept;
+  [[nodiscard]] bool attach_from(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept;
+  [[nodiscard]] bool transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet) noexcept;
+  void transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to, std::uint16_t type) noexcept;
+  [[nodiscard]] bool alloc(buf::Packet& packet) noexcept;
+  void send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept;
+  void send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept;
+
+  // timers.cc
+  void run_timers(Instant now) noexcept;
+  void ask_neighbors(Instant now) noexcept;
+  void announce(Instant now) noexcept;
+  void collect_released() noexcept;
+
+  port::FramePort& port_;
+  const port::PortCapabilities capabilities_;
+  const StackOptions options_;
+  ip::HostAddresses host_;
+  StackCounters counters_;
+  udp::PortTable udp_ports_;
+  ip::NeighborCache neighbors_;
+  ip::PathMtu path_mtu_;
+  ip::Identifications identifications_;
+  ip::Reassembler reassembler_;
+  ip::TokenBucket echo_limit_;
+  ip::TokenBucket error_limit_;
+  LentTable lent_;
+
+  std::array<buf::Packet, kBurst> rx_{};
+  std::size_t rx_count_ = 0;
+  std::vector<std::byte> joined_;  ///< frames that came in several segments, joined until the next poll()
+  std::size_t joined_used_ = 0;
+  std::vector<buf::Packet> tx_;
+  std::size_t tx_begin_ = 0;
+  std::size_t tx_end_ = 0;
+
+  port::LinkState link_ = port::LinkState::Down;
+  std::uint32_t announcements_left_ = 0;
+  Instant announce_at_{};
+  wire::IpAddress seen_source_{};  ///< the last source whose frame's origin was found right
+  wire::MacAddress seen_mac_{};
+};
+
+}  // namespace millrace::stack

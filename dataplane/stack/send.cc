@@ -1,0 +1,251 @@
+// Datagrams down to frames: the UDP header, cutting for the path, copying or attaching, the neighbour, the port.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/ip/arp_input.h"
+#include "dataplane/stack/host_stack.h"
+#include "dataplane/udp/output.h"
+#include "dataplane/wire/vlan.h"
+
+namespace millrace::stack {
+namespace {
+
+using dataplane::Slice;
+using wire::Bytes;
+using wire::Drop;
+
+constexpr std::uint32_t kDatagramBytesMax = 65'535;
+
+/// Calls `visit(Bytes, is_slice)` for the parts of header and slices that lie in [begin, begin + bytes) of the two
+/// together, until it returns false.
+template <typename Visit>
+bool for_each_part(Bytes header, std::span<const Slice> slices, std::uint32_t begin, std::uint32_t bytes,
+                   Visit&& visit) noexcept {
+  const std::uint32_t end = begin + bytes;
+  std::uint32_t at = 0;
+  const auto visit_part = [&](Bytes part, bool is_slice) {
+    const auto size = static_cast<std::uint32_t>(part.size());
+    const std::uint32_t from = std::max(begin, at);
+    const std::uint32_t to = std::min(end, at + size);
+    const bool goes_on = from >= to || visit(part.subspan(from - at, to - from), is_slice);
+    at += size;
+    return goes_on;
+  };
+  if (!visit_part(header, false)) {
+    return false;
+  }
+  for (const Slice& slice : slices) {
+    if (at >= end) {
+      break;
+    }
+    if (!visit_part({reinterpret_cast<const std::byte*>(slice.data), slice.size}, true)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void copy_behind(buf::Packet& packet, Bytes part) noexcept {
+  std::memcpy(packet.append(static_cast<std::uint16_t>(part.size())).data(), part.data(), part.size());
+}
+
+}  // namespace
+
+Sent HostStack::send(Instant now, const OutDatagram& datagram) noexcept {
+  wire::FlowKey flow = datagram.flow;
+  if (flow.source.is_unspecified()) {
+    const auto source = host_.source_for(flow.destination);
+    if (!source) {
+      counters_.drops.count(Drop::NoRoute);
+      return Sent::Dropped;
+    }
+    flow.source = *source;
+  }
+  const bool is_v4 = flow.source.is_v4();
+  const std::uint64_t bytes = udp::payload_bytes(datagram.slices) + wire::kUdpBytes;
+  if (bytes + (is_v4 ? wire::kIpv4Bytes : 0) > kDatagramBytesMax) {
+    counters_.drops.count(Drop::DatagramTooLong);
+    return Sent::Dropped;
+  }
+  const auto total_bytes = static_cast<std::uint16_t>(bytes);
+  const bool is_whole = total_bytes + ip::ip_header_bytes(is_v4, false) <= path_mtu_.of(now, flow.destination);
+  const bool device_sums = is_whole && capabilities_.tx_udp_checksum;
+  std::byte header[wire::kUdpBytes];
+  udp::write_udp_for(header, flow, total_bytes, datagram.slices, device_sums);
+
+  Payload payload{.ip = {.source = flow.source, .destination = flow.destination, .protocol = wire::kProtocolUdp},
+                  .header = header,
+                  .slices = datagram.slices,
+                  .bytes = total_bytes,
+                  .device_sums_udp = device_sums};
+  const bool lends = options_.zero_copy_bytes_min > 0 && capabilities_.tx_segments_max > 1 &&
+                     std::ranges::any_of(datagram.slices, [&](const Slice& slice) {
+                       return slice.size >= options_.zero_copy_bytes_min;
+                     });
+  if (lends) {
+    payload.lent = lent_.open(datagram.token);
+  }
+  const bool is_sent = transmit_payload(now, payload);
+  const bool is_lent = payload.lent && lent_.close(*payload.lent);
+  if (is_sent) {
+    ++counters_.datagrams_sent;
+    counters_.bytes_sent += total_bytes - wire::kUdpBytes;
+    counters_.datagrams_lent += is_lent ? 1 : 0;
+  }
+  // Also a dropped one may have pieces out: fragments that went before.
+  return is_lent ? Sent::Lent : is_sent ? Sent::Copied : Sent::Dropped;
+}
+
+bool HostStack::transmit_payload(Instant now, const Payload& payload) noexcept {
+  const auto next_hop = host_.next_hop(payload.ip.destination);
+  if (!next_hop || payload.ip.source.is_v4() != payload.ip.destination.is_v4()) {
+    counters_.drops.count(Drop::NoRoute);
+    return false;
+  }
+  const bool is_v4 = payload.ip.source.is_v4();
+  const std::uint16_t mtu = path_mtu_.of(now, payload.ip.destination);
+  std::uint32_t id = 0;
+  for (std::uint32_t offset = 0; offset < payload.bytes;) {
+    const ip::FragmentRange range = ip::fragment_at(payload.bytes, offset, mtu, is_v4);
+    if (range.is_fragment()) {
+      id = offset == 0 ? identifications_.next(payload.ip.destination) : id;
+      ++counters_.fragments_sent;
+    }
+    buf::Packet packet;
+    if (!fill_packet(packet, payload, range)) {
+      return false;
+    }
+    packet.tx.fill_udp_checksum = payload.device_sums_udp;
+    ip::prepend_ip(packet, payload.ip, range, id, is_v4 && capabilities_.tx_ip_checksum);
+    if (!transmit_ip(now, *next_hop, packet)) {
+      return false;
+    }
+    offset += range.bytes;
+  }
+  return true;
+}
+
+bool HostStack::alloc(buf::Packet& packet) noexcept {
+  if (port_.alloc({&packet, 1}) == 1) {
+    return true;
+  }
+  counters_.drops.count(Drop::NoBuffer);
+  return false;
+}
+
+bool HostStack::fill_packet(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept {
+  if (!alloc(packet)) {
+    return false;
+  }
+  if (payload.lent && attach_from(packet, payload, range)) {
+    return true;
+  }
+  if (payload.lent) {
+    packet = buf::Packet{};  // with what was attached, which so comes back
+    if (!alloc(packet)) {
+      return false;
+    }
+  }
+  for_each_part(payload.header, payload.slices, range.offset_bytes, range.bytes, [&](Bytes part, bool) {
+    copy_behind(packet, part);
+    return true;
+  });
+  return true;
+}
+
+/// Copies up to the first part that is worth attaching, and attaches the rest: nothing can be copied behind a chain.
+/// False: it takes too many segments, or the port had none left.
+bool HostStack::attach_from(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept {
+  std::uint32_t segments = 1;
+  return for_each_part(payload.header, payload.slices, range.offset_bytes, range.bytes, [&](Bytes part, bool is_slice) {
+    if (segments == 1 && (!is_slice || part.size() < options_.zero_copy_bytes_min)) {
+      copy_behind(packet, part);
+      return true;
+    }
+    if (++segments > capabilities_.tx_segments_max || port_.attach(packet, part, *payload.lent) != Status::Ok) {
+      return false;
+    }
+    lent_.add_piece(*payload.lent);
+    return true;
+  });
+}
+
+bool HostStack::transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet) noexcept {
+  const std::uint16_t type = next_hop.is_v4() ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6;
+  const auto resolution = neighbors_.resolve(now, next_hop, host_.is_gateway(next_hop), packet);
+  if (resolution.drop != Drop::None) {
+    counters_.drops.count(resolution.drop);
+  }
+  if (!resolution.is_known) {
+    return resolution.drop == Drop::None || resolution.drop == Drop::NeighborQueueFull;
+  }
+  transmit_frame(now, packet, resolution.mac, type);
+  return true;
+}
+
+void HostStack::transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to,
+                               std::uint16_t type) noexcept {
+  const bool device_tags = options_.vlan != 0 && capabilities_.vlan_insert;
+  if (options_.vlan != 0 && !device_tags) {
+    wire::write_vlan(packet.prepend(wire::kVlanTagBytes).data(), {.tci = options_.vlan, .type = type});
+    type = wire::kEtherTypeVlan;
+  }
+  wire::write_ethernet(packet.prepend(wire::kEthernetBytes).data(),
+                       {.destination = to, .source = host_.mac(), .type = type});
+  packet.tx.insert_vlan = device_tags;
+  packet.tx.vlan_tci = options_.vlan;
+  packet.tx.l2_bytes =
+      static_cast<std::uint8_t>(wire::kEthernetBytes + (type == wire::kEtherTypeVlan ? wire::kVlanTagBytes : 0));
+  if (tx_end_ == kTxQueue) {
+    flush(now);
+  }
+  if (tx_end_ == kTxQueue) {
+    return counters_.drops.count(Drop::TxQueueFull);
+  }
+  tx_[tx_end_++] = std::move(packet);
+}
+
+void HostStack::flush(Instant now) noexcept {
+  if (tx_begin_ == tx_end_) {
+    return;
+  }
+  tx_begin_ += port_.tx_burst(now, std::span(tx_).subspan(tx_begin_, tx_end_ - tx_begin_));
+  if (tx_begin_ == tx_end_) {
+    tx_begin_ = tx_end_ = 0;
+  } else if (tx_end_ == kTxQueue && tx_begin_ > 0) {
+    std::move(tx_.begin() + static_cast<std::ptrdiff_t>(tx_begin_), tx_.end(), tx_.begin());
+    tx_end_ -= tx_begin_;
+    tx_begin_ = 0;
+  }
+}
+
+void HostStack::send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept {
+  buf::Packet packet;
+  if (alloc(packet)) {
+    wire::write_arp(packet.append(wire::kArpBytes).data(), arp);
+    transmit_frame(now, packet, to, wire::kEtherTypeArp);
+  }
+}
+
+void HostStack::send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept {
+  buf::Packet packet;
+  if (!alloc(packet)) {
+    return;
+  }
+  std::byte message[wire::kNeighborBytes + wire::kLinkAddressOptionBytes];
+  const std::size_t bytes = wire::write_neighbor(message, reply.message);
+  wire::ChecksumSum sum;
+  sum.add_pseudo_header(reply.source, reply.destination, wire::kProtocolIcmpv6, static_cast<std::uint32_t>(bytes));
+  sum.add({message, bytes});
+  wire::store_be16(message + 2, sum.checksum());
+  copy_behind(packet, {message, bytes});
+  ip::prepend_ip(packet,
+                 {.source = reply.source,
+                  .destination = reply.destination,
+                  .protocol = wire::kProtocolIcmpv6,
+                  .ttl = ip::kNdpHopLimit},
+                 {.bytes = static_cast<std::uint32_t>(bytes)}, 0, false);
+  transmit_frame(now, packet, reply.to, wire::kEtherTypeIpv6);
+}
+
+}  // namespace millrace::stack
