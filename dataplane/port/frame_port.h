@@ -27,7 +27,7 @@ struct PortCapabilities {
   MacBytes mac{};
   std::uint16_t mtu = 1500;            ///< bytes of the IP datagram that fits one frame, both ways
   std::uint16_t headroom_bytes = 128;  ///< of alloc()'s packets, at least: every header stack fits
-  std::uint16_t buffer_bytes = 2048;   ///< alloc()'s tailroom, at least
+  std::uint16_t buffer_bytes = 2048;   ///< alloc()'s tailroom: at least mtu, so a whole datagram can be copied
   std::uint16_t burst_max = 64;        ///< more in one call is allowed and may be taken in part
   std::uint16_t tx_segments_max = 1;   ///< segments of one packet to be sent; > 1: attach() works
   std::uint32_t external_max = 0;      ///< attached slices that may be unreleased at once
