@@ -131,6 +131,10 @@ class Tool:
             self.print_table(wrong)
             print(f'{self.name}: {len(wrong)} settings would be written; --yes does it')
             return 0
+        for phase in phases:  # what cannot be put back is refused here, before the first write
+            for s in phase():
+                if self.differs(s) and s.key not in self.backup.entries:
+                    s.save()
         written = 0
         self.backup.arguments = self.arguments()
         for phase in phases:
