@@ -206,6 +206,9 @@ TEST(HostAddresses, RoutesAndSources) {
   EXPECT_FALSE(host.add(HostAddress::v4(0, 0)));
   EXPECT_FALSE(host.add({.address = v4(10, 0, 0, 5), .prefix_bits = 24}));  // counted in 128 bits
   EXPECT_FALSE(host.is_broadcast(v4(10, 0, 1, 255)));
+  EXPECT_TRUE(host.add(HostAddress::v4(0xc0a80000, 31)));  // RFC 3021: two hosts and no broadcast
+  EXPECT_FALSE(host.is_broadcast(v4(192, 168, 0, 1)));
+  EXPECT_TRUE(host.is_on_link(v4(192, 168, 0, 1)));
 }
 
 }  // namespace
