@@ -1,4 +1,4 @@
-"""What was before: a JSON file, on disk before the first write, that grows and is never overwritten with later states."""
+"""What was before: a JSON file, on disk before the first write, never overwritten with later states."""
 import json
 import os
 

@@ -73,10 +73,10 @@ def with_line(text, line):
     return text + ('' if not text or text.endswith('\n') else '\n') + line + '\n'
 
 
-def huge_pages(host, workers, options):
-    """Node -> how many, from --huge NODE=MIB,... or from the plan's memory; {}: nobody said how much."""
+def huge_pages(host, options):
+    """Node -> how many, from --huge NODE=MIB,...; {}: nobody said how much."""
     size = {'2M': 2, '1G': 1024}[options.huge_size]
-    wanted = {node: -(-amount // (size << 20)) for node, amount in workers.node_bytes.items()}
+    wanted = {}
     for part in (options.huge or '').split(','):
         if part:
             match = re.fullmatch(r'(\d+)=(\d+)', part)
@@ -92,7 +92,7 @@ def huge_pages(host, workers, options):
 
 def memory_settings(host, workers, options):
     kib = {'2M': 2048, '1G': 1048576}[options.huge_size]
-    for node, count in huge_pages(host, workers, options).items():
+    for node, count in huge_pages(host, options).items():
         path = f'{NODE}/node{node}/hugepages/hugepages-{kib}kB/nr_hugepages'
         if not host.files.exists(path):
             raise Refused(f'this kernel has no {options.huge_size} pages on node {node}')
@@ -116,7 +116,7 @@ def boot_words(host, workers, options):
         apart = cpus.list_text(workers.apart)
         words = [f'isolcpus=managed_irq,domain,{apart}', f'nohz_full={apart}', f'rcu_nocbs={apart}',
                  f'irqaffinity={cpus.list_text(workers.rest)}']
-    pages = huge_pages(host, workers, options)
+    pages = huge_pages(host, options)
     if pages:
         words += [f'hugepagesz={options.huge_size}', 'hugepages=' + ','.join(f'{n}:{c}' for n, c in sorted(pages.items()))]
     return words
@@ -152,6 +152,8 @@ def partition_settings(host, workers):
 
 def plan(host, options):
     workers = Workers(host, options)
+    if workers.node_bytes and not options.huge:
+        options.huge = ','.join(f'{node}={(amount + (1 << 20) - 1) >> 20}' for node, amount in sorted(workers.node_bytes.items()))
     words = boot_words(host, workers, options)
     notes, advice = [], []
     if not workers.cpus:

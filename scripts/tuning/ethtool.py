@@ -1,4 +1,4 @@
-"""What only ethtool reads and writes: channels, rings, coalescing, RSS table, steering rules; as settings with a way back."""
+"""What only ethtool reads and writes: channels, rings, coalescing, RSS table, steering rules; each with a way back."""
 import re
 
 from tuning.settings import KINDS, Refused, Setting

@@ -1,4 +1,4 @@
-"""What a host is: CPUs, cores, nodes, interrupts, command line. Reads only; any root. Also carries the command runner."""
+"""What a host is: CPUs, cores, nodes, interrupts, command line. Reads only; carries the command runner."""
 import re
 import sys
 
@@ -72,6 +72,8 @@ class Workers:
             if len(machine.nodes) > 1 and len(keep) == len(machine.cores()):
                 keep = set(machine.cores()[:1])
             self.cpus = [c for c in machine.cores() if c not in keep]
+        if options.plan:  # said by its meaning, so that verify need not read it again
+            options.cores, options.plan = cpus.list_text(self.cpus), None
         unknown = [c for c in self.cpus if c not in machine.online]
         if unknown:
             raise Refused(f'CPU {cpus.list_text(unknown)} is not online; there are {cpus.list_text(machine.online)}')

@@ -1,4 +1,4 @@
-"""Network cards as sysfs shows them: driver, PCI address, node, queues, interrupts, and who talks to us through them."""
+"""Network cards as sysfs shows them: driver, PCI address, node, queues, interrupts, and who reaches us by them."""
 import ipaddress
 import os
 import re

@@ -38,7 +38,7 @@ def count_settings(host, nic, workers, options):
     count = queue_count(host, nic, workers, options)
     if count is None:
         return
-    channels = ethtool.Numbers(host, nic.name, 'channels', {'combined': count}, 'one queue for each worker near the card')
+    channels = ethtool.Numbers(host, nic.name, 'channels', {'combined': count}, 'one for each worker near the card')
     table, _ = ethtool.read_table(host, nic.name)
     settings = [channels]
     if table:
@@ -104,6 +104,7 @@ def plan(host, options):
         if not options.nic:
             raise Refused('--driver: say which card with --nic')
         notes = [note for n in chosen if n.driver != 'vfio-pci' for note in binding.check(host, n, options.force)]
+        options.nic = [n.pci for n in chosen]  # the name goes with the driver
         return [lambda: [binding.Driver(host, n.pci, 'vfio-pci') for n in chosen]], notes, []
     for nic in chosen:
         if nic.name is None:
@@ -132,13 +133,13 @@ def plan(host, options):
 
 def main(arguments, files=None, run=None):
     parser = parser_of('tune-queues', __doc__)
-    parser.add_argument('--nic', action='append', metavar='NAME', help='a card, by name or PCI address; may be repeated')
+    parser.add_argument('--nic', action='append', metavar='NAME', help='a card: name or PCI address; may be repeated')
     parser.add_argument('--queues', type=int, help='how many (default: one for each worker near the card)')
-    parser.add_argument('--ring', type=int, default=2048, help='descriptors of each ring, as far as the card has them (2048)')
+    parser.add_argument('--ring', type=int, default=2048, help='descriptors of each ring, as far as the card goes (2048)')
     parser.add_argument('--rx-usecs', type=int, help='interrupts wait at most so long (default: as it is)')
     parser.add_argument('--rss-key', metavar='HEX:..', help='key of the flow hash (default: as it is)')
-    parser.add_argument('--aim-port', type=int, metavar='PORT', help='steer UDP ports PORT, PORT+1, ... to queue 0, 1, ...')
-    parser.add_argument('--busy-poll-us', type=int, metavar='US', help='sockets poll the card so long before they sleep')
+    parser.add_argument('--aim-port', type=int, metavar='PORT', help='UDP ports PORT, PORT+1, ... to queue 0, 1, ...')
+    parser.add_argument('--busy-poll-us', type=int, metavar='US', help='sockets poll so long before they sleep')
     parser.add_argument('--driver', choices=['vfio-pci'], help='give the card to DPDK; revert gives it back')
     tool = Tool('tune-queues', parser, arguments, plan, files, run)
     return tool.run()

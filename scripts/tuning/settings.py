@@ -22,7 +22,7 @@ def word(text):
 FORMS = {
     'word': word,
     'list': lambda text: cpus.list_text(cpus.parse_list(text)),
-    'mask': lambda text: cpus.list_text(cpus.parse_mask(text)),  # shown as a list, for people
+    'mask': lambda text: cpus.list_text(cpus.parse_mask(text)) or 'none',  # shown as a list, for people
 }
 
 

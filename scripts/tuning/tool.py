@@ -30,13 +30,13 @@ def run_command(words):
 def parser_of(tool, description):
     parser = argparse.ArgumentParser(prog=tool, description=description)
     parser.add_argument('verb', choices=['show', 'apply', 'verify', 'revert'])
-    parser.add_argument('--yes', action='store_true', help='write; without it apply and revert only say what they would do')
+    parser.add_argument('--yes', action='store_true', help='write; else apply and revert only say what they would do')
     parser.add_argument('--json', action='store_true', help='for programs')
     parser.add_argument('--force', action='store_true', help='do also what is refused for your own good')
     parser.add_argument('--root', default='/', metavar='DIR', help='another root than / for sys, proc and etc')
-    parser.add_argument('--state', metavar='DIR', help='where the previous state is kept (ROOT/var/lib/millrace/tuning)')
-    parser.add_argument('--cores', metavar='LIST', help='CPUs of the workers, such as 2-7 (default: see docs/tuning.md)')
-    parser.add_argument('--plan', metavar='FILE', help='output of `millrace --show-plan`, for cores and memory; - for stdin')
+    parser.add_argument('--state', metavar='DIR', help='where the former state is (ROOT/var/lib/millrace/tuning)')
+    parser.add_argument('--cores', metavar='LIST', help='CPUs of the workers, such as 2-7 (else: see docs/tuning.md)')
+    parser.add_argument('--plan', metavar='FILE', help='output of `millrace --show-plan`, for cores and memory; -: stdin')
     return parser
 
 
@@ -67,12 +67,10 @@ class Tool:
         self.backup, self.plan, self.defaults = Backup(folder, name), plan, defaults
 
     def take_stored(self):
-        """Without arguments every verb means what was applied; with others, apply would leave remains behind."""
+        """Without arguments every verb means what was applied."""
         given = {k: v for k, v in self.arguments().items() if v != self.defaults.get(k)}
         if not self.backup.arguments:
             return
-        if given and self.arguments() != self.backup.arguments and self.options.verb == 'apply' and not self.options.force:
-            raise Refused('it was applied with other options; revert first, or --force')
         if not given:
             for name, value in self.backup.arguments.items():
                 setattr(self.options, name, value)
@@ -87,6 +85,9 @@ class Tool:
                 return self.revert()
             self.take_stored()
             phases, self.notes, self.advice = self.plan(self.host, self.options)
+            others = self.backup.arguments and self.arguments() != self.backup.arguments
+            if others and self.options.verb == 'apply' and not self.options.force:  # it would leave remains behind
+                raise Refused('it was applied with other options; revert first, or --force')
             return getattr(self, self.options.verb)(phases)
         except Refused as refusal:
             print(f'{self.name}: {refusal}', file=sys.stderr)

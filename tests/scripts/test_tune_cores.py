@@ -66,6 +66,10 @@ class TuneCores(ScriptsCase):
         self.assertIn('workers on CPUs 4-5', said)
         pages = 'sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages'
         self.assertEqual(self.files.read(pages), str(32 * 512))
+        self.tune('apply', '--yes', '--plan', plan)
+        os.unlink(plan)
+        self.tune('verify')
+        self.assertIn('other options', self.tune('apply', '--yes', '--cores', '6', status=2))
 
     def test_drift_is_seen(self):
         self.plant('amd_nps4')

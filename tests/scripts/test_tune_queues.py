@@ -55,10 +55,11 @@ class TuneQueues(ScriptsCase):
 
     def test_a_card_goes_to_vfio_and_comes_back(self):
         self.plant('two_sockets')
-        self.tune('apply', '--yes', '--nic', '0000:31:00.0', '--driver', 'vfio-pci')
+        self.tune('apply', '--yes', '--nic', 'ens2f0', '--driver', 'vfio-pci')
         self.assertEqual(self.files.link('sys/bus/pci/devices/0000:31:00.0/driver'), 'vfio-pci')
         self.assertFalse(self.files.exists('sys/class/net/ens2f0'))
         self.tune('verify')
+        self.tune('apply', '--yes')
         self.tune('revert', '--yes')
         self.assertAsBefore()
 
