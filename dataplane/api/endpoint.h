@@ -16,6 +16,7 @@ namespace millrace::dataplane {
 struct Endpoint {
   sockaddr_storage address{};
   socklen_t address_bytes = 0;
+  bool is_datagram = false;  ///< connect(): UDP instead of a stream; not for a unix path
 
   [[nodiscard]] bool is_unix() const noexcept { return address.ss_family == AF_UNIX; }
   [[nodiscard]] bool is_loopback() const noexcept;

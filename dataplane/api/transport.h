@@ -66,7 +66,7 @@ class Transport {
   /// slices are reported Released.
   virtual void submit(Instant now, std::span<const TxOp> ops) noexcept = 0;
 
-  /// Starts a connection; its Opened, or Closed with ConnectFailed, follows.
+  /// Starts a connection; its Opened, or Closed with ConnectFailed, follows. To a datagram endpoint: rule 14.
   virtual Status connect(const Endpoint& to, ConnId& conn) noexcept = 0;
 
   /// Stops accepting for good (the process is going down). Open connections stay.

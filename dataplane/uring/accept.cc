@@ -91,6 +91,7 @@ void UringTransport::open_connection(ConnId id, int fd, ConnectionState state) n
   connection.listener = 0;
   connection.is_paused = false;
   connection.peer_has_finished = false;
+  connection.is_datagram = false;
   connection.owes_opened = false;
   connection.owes_peer_finished = false;
   connection.peer_is_known = false;

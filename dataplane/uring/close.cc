@@ -40,7 +40,7 @@ void UringTransport::close_orderly(ConnId id, Connection& connection) noexcept {
 
 void UringTransport::start_draining(ConnId id, Connection& connection) noexcept {
   MR_ASSERT(connection.state == ConnectionState::Flushing && !connection.send_is_running);
-  if (connection.peer_has_finished || shutdown(connection.fd, SHUT_WR) != 0) {
+  if (connection.peer_has_finished || connection.is_datagram || shutdown(connection.fd, SHUT_WR) != 0) {
     start_dying(id, connection);
     return;
   }

@@ -17,11 +17,11 @@ Status UringTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noex
   if (connections_.is_full()) {
     return Status::Exhausted;
   }
-  const int fd = socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = socket(to.address.ss_family, (to.is_datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     return errno == EAFNOSUPPORT || errno == EINVAL ? Status::Invalid : Status::Exhausted;
   }
-  if (!to.is_unix()) {
+  if (!to.is_unix() && !to.is_datagram) {
     const int on = 1;
     static_cast<void>(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
   }
@@ -35,6 +35,7 @@ Status UringTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noex
   io_uring_sqe_set_data64(sqe,
                           UserData{.kind = OpKind::Connect, .slot = conn.slot, .generation = conn.generation}.bits());
   connections_[conn.slot].connect_is_running = true;
+  connections_[conn.slot].is_datagram = to.is_datagram;
   ring_->submit_all();  // the address is the caller's; the kernel copies it now
   return Status::Ok;
 }

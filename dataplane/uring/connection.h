@@ -50,6 +50,7 @@ struct Connection {
   bool connect_is_running = false;
   bool is_paused = false;
   bool peer_has_finished = false;
+  bool is_datagram = false;  ///< boundaries are kept, and there is no end of the stream
 
   bool owes_opened = false;  ///< events that report() has still to tell
   bool owes_peer_finished = false;

@@ -101,6 +101,9 @@ void UringTransport::take_bytes(ConnId id, Connection& connection, std::uint16_t
 void UringTransport::on_receive_end(ConnId id, Connection& connection, int result) noexcept {
   switch (result) {
     case 0:
+      if (connection.is_datagram) {
+        break;  // an empty one, which says nothing
+      }
       connection.peer_has_finished = true;
       connection.owes_peer_finished = connection.state == ConnectionState::Open;
       if (connection.state == ConnectionState::Draining) {
