@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <utility>
 
 namespace millrace::load {
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::size_t kBufferBytesMin = 4096;
 constexpr std::size_t kBufferBytesMax = 256 << 10;  // unless one request asks for more
+constexpr std::size_t kReplyBytesMax = 128 << 10;   // over UDP, where no request is larger than a datagram
 
 /// Bytes of the wire made fit for a sentence.
 std::string printable(std::string_view bytes) {
@@ -36,7 +39,12 @@ ClientConnection::ClientConnection(const Workload& workload, const ConnectionSet
       reader_(workload.protocol) {
   MR_ASSERT(settings.depth > 0);
   MR_ASSERT(settings.keys_per_get > 0 && settings.keys_per_get <= UINT16_MAX);
-  const std::size_t largest = writer_.bytes_max(settings.keys_per_get, workload.value_text.largest());
+  if (settings.is_datagram) {
+    MR_ASSERT(settings.depth == 1 && settings.keys_per_get == 1);
+    join_.emplace(kReplyBytesMax);
+  }
+  const std::size_t largest =
+      protocol::kUdpHeaderBytes + writer_.bytes_max(settings.keys_per_get, workload.value_text.largest());
   const std::size_t bytes = std::clamp(largest * settings.depth, kBufferBytesMin, kBufferBytesMax);
   writing_.resize(bytes);
   lent_.resize(bytes);
@@ -45,7 +53,13 @@ ClientConnection::ClientConnection(const Workload& workload, const ConnectionSet
 void ClientConnection::ask(Instant now, Instant intended, const Request& request) {
   MR_ASSERT(pending_count_ < settings_.depth);
   if (writing_used_ == 0) {
-    writing_.resize(std::max(writing_.size(), writer_.bytes_max(request)));
+    writing_.resize(std::max(writing_.size(), protocol::kUdpHeaderBytes + writer_.bytes_max(request)));
+  }
+  if (join_) {
+    join_->begin(++request_id_);
+    const auto header = protocol::udp_header_bytes({.request_id = request_id_});
+    std::memcpy(writing_.data(), header.data(), header.size());
+    writing_used_ = header.size();
   }
   char* const begin = writing_.data() + writing_used_;
   writing_used_ += static_cast<std::size_t>(writer_.write(request, begin) - begin);
@@ -121,15 +135,56 @@ std::string_view ClientConnection::lend() noexcept {
 bool ClientConnection::read(Instant now, std::string_view bytes, Stats& stats) {
   now_ = now;
   stats_ = &stats;
-  const Failures& failures = stats.failures;
-  const std::uint64_t explained = failures.protocol + failures.verification;
-  const bool is_sound = reader_.read(bytes, *this);
-  if (!is_sound && failures.protocol + failures.verification == explained) {
-    ++stats.failures.protocol;
-    stats.failures.note(fmt::format("The server sent what is no reply: \"{}\".", printable(reader_.offence())));
-  }
+  const bool is_sound = join_ ? read_datagram(bytes) : read_stream(bytes);
   stats_ = nullptr;
   return is_sound;
+}
+
+bool ClientConnection::read_stream(std::string_view bytes) {
+  const Failures& failures = stats_->failures;
+  const std::uint64_t explained = failures.protocol + failures.verification;
+  if (reader_.read(bytes, *this)) {
+    return true;
+  }
+  return failures.protocol + failures.verification == explained && not_a_reply(reader_.offence());
+}
+
+bool ClientConnection::not_a_reply(std::string_view bytes) {
+  ++stats_->failures.protocol;
+  stats_->failures.note(fmt::format("The server sent what is no reply: \"{}\".", printable(bytes)));
+  return false;
+}
+
+bool ClientConnection::read_datagram(std::string_view datagram) {
+  using Taken = protocol::UdpJoin::Taken;
+  switch (join_->take(std::as_bytes(std::span(datagram)))) {
+    case Taken::Part:
+    case Taken::Duplicate:  // the network may double what it carries
+    case Taken::Foreign:    // of a request that was given up
+      return true;
+    case Taken::Malformed:
+      return not_a_reply(datagram);
+    case Taken::Complete:
+      break;
+  }
+  const auto response = join_->response();
+  const std::string_view reply(reinterpret_cast<const char*>(response.data()), response.size());
+  // A whole reply, or none: nothing of the next may be in this one, nor the end of this in the next.
+  return read_stream(reply) && (pending_count_ == 0 || not_a_reply(reply));
+}
+
+void ClientConnection::give_up_request() {
+  MR_ASSERT(join_ && pending_count_ == 1);
+  join_->begin(++request_id_);
+  reader_ = ReplyReader(workload_->protocol);
+  forget_front();
+}
+
+void ClientConnection::forget_front() noexcept {
+  pending_head_ = place(pending_head_ + 1, settings_.depth);
+  --pending_count_;
+  front_hits_ = 0;
+  front_cursor_ = 0;
 }
 
 bool ClientConnection::disagrees(const char* what, std::string_view got) {
@@ -247,10 +302,7 @@ void ClientConnection::on_done(Outcome outcome) {
   ++stats_->tally.requests;
   ++counts.requests;
   stats_->latency_ns.record(operation, (now_ - front().intended).ns);
-  pending_head_ = place(pending_head_ + 1, settings_.depth);
-  --pending_count_;
-  front_hits_ = 0;
-  front_cursor_ = 0;
+  forget_front();
 }
 
 }  // namespace millrace::load

@@ -8,9 +8,13 @@
 // once a turn, and never waits for a release to write. They grow for a request that is larger than either.
 // Invariants: replies come in request order, so the oldest pending request is the one being answered; after a refused
 // reply nothing more is read; nothing new is asked unless pending requests and follow-ups together are below `depth`.
+//
+// Over UDP (`is_datagram`) every request is one datagram with memcached's frame, and its reply several, put together
+// here before it is read. One request is in flight at a time, so that a lost datagram costs that request alone.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +29,7 @@
 #include "bench/load/protocol/request_writer.h"
 #include "bench/load/tally.h"
 #include "bench/load/workload.h"
+#include "protocol/udp_join.h"
 
 namespace millrace::load {
 
@@ -35,6 +40,7 @@ struct ConnectionSettings {
   bool expects_pieces = false;    ///< values may have been appended to
   bool sizes_follow_keys = true;  ///< false in a replay, whose trace says the sizes
   bool reads_through = false;     ///< a key that a read misses is set
+  bool is_datagram = false;       ///< depth is 1 then, and no request asks for several keys
 };
 
 class ClientConnection {
@@ -59,6 +65,9 @@ class ClientConnection {
 
   // Reading. False: the stream cannot be trusted any more; `stats` has it.
   [[nodiscard]] bool read(Instant now, std::string_view bytes, Stats& stats);
+
+  /// Over UDP: stops waiting for the reply. Its late parts are known and passed over.
+  void give_up_request();
 
   // Lending what was written.
   [[nodiscard]] bool has_to_send() const noexcept { return writing_used_ > 0 && !is_lent_; }
@@ -105,7 +114,7 @@ class ClientConnection {
   };
 
   [[nodiscard]] bool fits(std::size_t bytes) const noexcept {
-    return writing_used_ + bytes <= writing_.size() || writing_used_ == 0;
+    return writing_used_ == 0 || (!join_ && writing_used_ + bytes <= writing_.size());
   }
   [[nodiscard]] static std::uint32_t place(std::uint32_t at, std::uint32_t size) noexcept {
     return at >= size ? at - size : at;
@@ -117,6 +126,10 @@ class ClientConnection {
   /// Are misses known by key, and hits told apart?
   [[nodiscard]] bool follows_keys() const noexcept { return settings_.verifies || settings_.reads_through; }
 
+  [[nodiscard]] bool read_stream(std::string_view bytes);
+  [[nodiscard]] bool read_datagram(std::string_view datagram);
+  [[nodiscard]] bool not_a_reply(std::string_view bytes);
+  void forget_front() noexcept;
   void write_all_follow_ups(Instant now);
   void follow_up(Operation operation, std::uint64_t key, std::uint64_t unique = 0);
   void missed(std::uint64_t key);
@@ -142,8 +155,10 @@ class ClientConnection {
   std::uint32_t follow_up_count_ = 0;
 
   ReplyReader reader_;
-  std::uint32_t front_hits_ = 0;    ///< values that have come for the oldest request
-  std::uint32_t front_cursor_ = 0;  ///< its keys before this one are answered or missed
+  std::optional<protocol::UdpJoin> join_;  ///< over UDP
+  std::uint16_t request_id_ = 0;           ///< of the request asked last
+  std::uint32_t front_hits_ = 0;           ///< values that have come for the oldest request
+  std::uint32_t front_cursor_ = 0;         ///< its keys before this one are answered or missed
   std::uint64_t front_unique_ = 0;
   std::uint64_t value_key_ = 0;
   std::uint32_t value_bytes_ = 0;  ///< as it was stored: without what was appended

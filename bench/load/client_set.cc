@@ -22,6 +22,7 @@ constexpr Duration kPollWait = milliseconds(20);
 void ClientSet::connect(const dataplane::Endpoint& to, std::uint32_t count, const Workload& workload,
                         const ConnectionSettings& settings, const std::atomic<bool>& stop) {
   now_ = clock_->now();
+  is_datagram_ = to.is_datagram;
   const Instant begin = now_;
   for (std::uint32_t i = 0; i < count && !stop; ++i) {
     auto connection = std::make_unique<ClientConnection>(workload, settings);
@@ -181,6 +182,14 @@ void ClientSet::abort_the_silent() {
   for (const auto& connection : connections_) {
     if (connection->state != State::Open || connection->in_flight() == 0 ||
         now_ - connection->last_progress() <= patience_) {
+      continue;
+    }
+    if (is_datagram_) {
+      ++stats_.failures.lost_requests;
+      stats_.failures.note(fmt::format("A request over UDP got no reply within {:.3f} s: it or its reply was lost.",
+                                       static_cast<double>(patience_.ns) * 1e-9));
+      connection->give_up_request();
+      touch(*connection);
       continue;
     }
     ++stats_.failures.timeouts;

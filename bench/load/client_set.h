@@ -63,6 +63,7 @@ class ClientSet {
   dataplane::Transport* transport_;
   Clock* clock_;
   Duration patience_;
+  bool is_datagram_ = false;  ///< the connections made last
   Instant now_{};
   Instant next_look_{};
   Stats stats_;

@@ -28,6 +28,7 @@
 #include "bench/load/workload_options.h"
 #include "dataplane/api/endpoint.h"
 #include "dataplane/uring/uring_transport.h"
+#include "protocol/udp_frame.h"
 
 namespace millrace::load {
 namespace {
@@ -37,6 +38,7 @@ std::atomic<bool> g_stop = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 constexpr Duration kFactsPatience = seconds(2);
+constexpr std::size_t kDatagramBytesMax = 65507;  // of UDP over IPv4 (RFC 768, RFC 791)
 
 /// For people and for results of other hosts: nothing is timed with it.
 std::int64_t unix_ms_now() {
@@ -64,6 +66,7 @@ Result<dataplane::Endpoint> find_server(const Options& options) {
   if (found->empty()) {
     return fail(fmt::format("{} stands for no address.", options.host));
   }
+  found->front().is_datagram = options.uses_udp;
   return found->front();
 }
 
@@ -160,6 +163,14 @@ Result<WholeReport> run(const Options& options) {
   const auto workload = make_workload(options, options.is_replay() ? &trace : nullptr);
   if (!workload) {
     return std::unexpected(workload.error());
+  }
+  const std::size_t largest =
+      protocol::kUdpHeaderBytes + RequestWriter(*workload).bytes_max(1, workload->value_text.largest());
+  if (options.uses_udp && largest > kDatagramBytesMax) {
+    return fail(
+        fmt::format("--udp puts a request into one datagram, at most {} bytes; with the largest value it would "
+                    "have up to {}: lower --value-bytes.",
+                    kDatagramBytesMax, largest));
   }
   const auto server = find_server(options);
   if (!server) {

@@ -24,6 +24,8 @@ constexpr std::uint32_t kConnections = 16;
 constexpr double kSeconds = 10;
 constexpr std::uint16_t kRespPort = 6379;
 constexpr double kTrialSeconds = 3;
+constexpr double kTimeout = 10;
+constexpr double kTimeoutOverUdp = 1;
 constexpr double kTrialWarmup = 0.5;
 
 /// A word for a value. The help names the words itself, so CLI11's list of words and values is left out.
@@ -74,7 +76,13 @@ Result<void> complete(Options& options) {
     options.connections = is_replay ? options.threads : std::max(kConnections, options.threads);
   }
   if (options.depth == 0) {
-    options.depth = is_replay ? kReplayDepth : 1;
+    options.depth = is_replay && !options.uses_udp ? kReplayDepth : 1;
+  }
+  if (options.uses_udp && options.depth > 1) {
+    return fail("--udp has one request in flight on each of its sockets: give more --connections instead of --depth.");
+  }
+  if (options.timeout_s == 0) {
+    options.timeout_s = options.uses_udp ? kTimeoutOverUdp : kTimeout;
   }
   if (options.connections < options.threads) {
     return fail(
@@ -132,7 +140,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   section("Server");
   auto* server_option =
       app.add_option("--server", server, "host:port of the server; default 127.0.0.1:11211, in RESP :6379");
-  app.add_option("--unix", options.unix_path, "path of the server's unix socket")->excludes(server_option);
+  auto* unix_option =
+      app.add_option("--unix", options.unix_path, "path of the server's unix socket")->excludes(server_option);
+  app.add_flag("--udp", options.uses_udp,
+               "memcached's protocols over UDP, a request a datagram; needs a server with -U")
+      ->excludes(unix_option);
 
   section("Generator");
   app.add_option("--threads", options.threads, "load threads, each with connections of its own")
@@ -144,7 +156,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->check(CLI::Range(1, 65536));
   app.add_option("--depth", options.depth, "requests in flight on each connection; default 1, in a replay 16")
       ->check(CLI::Range(1, 65536));
-  app.add_option("--timeout-seconds", options.timeout_s, "patience with a connection that owes replies; default 10")
+  app.add_option(
+         "--timeout-seconds", options.timeout_s,
+         "patience with a connection that owes replies; default 10, over UDP 1: there the request counts as lost")
       ->check(CLI::Range(0.01, 3600.0));
 
   section("Workload");

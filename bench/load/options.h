@@ -21,12 +21,13 @@ struct Options {
   std::string host = "127.0.0.1";
   std::uint16_t port = 11211;
   std::string unix_path;  ///< instead of host and port, when not empty
+  bool uses_udp = false;
   // Generator
   std::uint32_t threads = 1;
   std::vector<std::uint32_t> cores;  ///< thread i is bound to core i of the list; empty: not bound
   std::uint32_t connections = 0;     ///< of all threads together
   std::uint32_t depth = 0;
-  double timeout_s = 10;
+  double timeout_s = 0;  ///< completed: 10, over UDP 1
   // Workload: workload_options.h
   std::string scenario;  ///< that it was made from; empty: none
   Protocol protocol = Protocol::Text;

@@ -221,6 +221,12 @@ Result<void> complete_workload(Options& options, const WorkloadWords& words) {
   if (options.protocol == Protocol::Resp && asks_for(options, Operation::Touch) && options.ttl_s_min == 0) {
     return fail("A touch in RESP (EXPIRE) needs a time to live: --ttl 60.");
   }
+  if (options.uses_udp && options.protocol == Protocol::Resp) {
+    return fail("--udp is memcached's: it takes --protocol text, meta or binary.");
+  }
+  if (options.uses_udp && asks_for(options, Operation::MultiGet)) {
+    return fail("--udp asks for one key at a time: memcached answers each key of a get in a response of its own.");
+  }
   return {};
 }
 
@@ -251,7 +257,8 @@ ConnectionSettings connection_settings(const Options& options) {
           .verifies = options.verifies,
           .expects_pieces = asks_for(options, Operation::Append),
           .sizes_follow_keys = !options.is_replay(),
-          .reads_through = options.reads_through || options.is_replay()};
+          .reads_through = options.reads_through || options.is_replay(),
+          .is_datagram = options.uses_udp};
 }
 
 std::vector<std::pair<std::string, std::string>> describe_workload(const Options& options) {
@@ -260,8 +267,8 @@ std::vector<std::pair<std::string, std::string>> describe_workload(const Options
     modes += modes.empty() ? "" : ",";
     modes += mode_name(mode);
   }
-  std::vector<std::pair<std::string, std::string>> words{{"protocol", protocol_name(options.protocol)},
-                                                         {"mode", modes}};
+  const std::string protocol = std::string(protocol_name(options.protocol)) + (options.uses_udp ? " over UDP" : "");
+  std::vector<std::pair<std::string, std::string>> words{{"protocol", protocol}, {"mode", modes}};
   if (!options.scenario.empty()) {
     words.emplace_back("scenario", options.scenario);
   }

@@ -5,6 +5,7 @@ and binary against Debian's memcached, RESP against Debian's redis-server; and a
 import concurrent.futures
 import json
 import os
+import selectors
 import shutil
 import socket
 import subprocess
@@ -147,6 +148,147 @@ class OtherHouses(ProtocolCase):
 
     def test_redis(self):
         self.check(self.redis().port, 'resp', RESP_MIX)
+
+
+class Middleman:
+    """Between the generator and a server over UDP: does to each datagram what `fate` says: a list of delays, one a copy."""
+
+    def __init__(self, port, fate):
+        self.fate = fate
+        self.server = ('127.0.0.1', port)
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(('127.0.0.1', 0))
+        self.port = self.front.getsockname()[1]
+        self.behind = {}
+        self.late = []
+        self.stops = False
+        self.lost = 0
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        waiting = selectors.DefaultSelector()
+        waiting.register(self.front, selectors.EVENT_READ, None)
+        while not self.stops:
+            for key, _ in waiting.select(0.005):
+                if key.data is None:
+                    datagram, client = self.front.recvfrom(65536)
+                    if client not in self.behind:
+                        self.behind[client] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                        self.behind[client].connect(self.server)
+                        waiting.register(self.behind[client], selectors.EVENT_READ, client)
+                    self.pass_on('request', datagram, self.behind[client].send)
+                else:
+                    datagram = key.fileobj.recv(65536)
+                    self.pass_on('reply', datagram, lambda bytes_, to=key.data: self.front.sendto(bytes_, to))
+            due = [one for one in self.late if one[0] <= time.monotonic()]
+            self.late = [one for one in self.late if one not in due]
+            for _, datagram, send in due:
+                send(datagram)
+
+    def pass_on(self, kind, datagram, send):
+        delays = self.fate(kind)
+        self.lost += not delays
+        for delay in delays:
+            if delay == 0:
+                send(datagram)
+            else:
+                self.late.append((time.monotonic() + delay, datagram, send))
+
+    def end(self):
+        self.stops = True
+        self.thread.join()
+        for one in self.front, *self.behind.values():
+            one.close()
+
+
+class OverUdp(ProtocolCase):
+    WORDS = ['--udp', '--keys', 500, '--key-bytes', '8-60', '--value-bytes', '0=5,10=30,100=40,1300=5,3000=20,40000=5',
+             '--ttl', '600-900', '--verify']
+    UDP_MIX = 'get=40,set=10,add=5,append=1,cas=10,delete=10,touch=5,incr=10'
+
+    def memcached_over_udp(self):
+        user = ['-u', 'nobody'] if os.geteuid() == 0 else []
+        return self.peer('memcached', '-p', 'PORT', '-U', 'PORT', '-l', '127.0.0.1', '-m', '64', '-t', '1', *user)
+
+    def test_every_protocol_of_memcached(self):
+        port = self.memcached_over_udp().port
+        for protocol in 'text', 'meta', 'binary':
+            report = self.run_load(port, *self.WORDS, '--protocol', protocol, '--connections', 8, '--mode', 'fill,get,mix',
+                                   '--mix', self.UDP_MIX, '--requests', 2000, '--read-through')
+            fill, get, mixed = report['phases']
+            self.assertEqual(fill['stored'], 500)
+            self.assertEqual((get['hits'], get['misses']), (2000, 0))
+            self.assertGreaterEqual(mixed['requests'], 2000)
+            self.assertEqual(report['workload']['protocol'], protocol + ' over UDP')
+
+    def test_an_open_loop(self):
+        port = self.memcached_over_udp().port
+        report = self.run_load(port, *self.WORDS, '--mode', 'fill,get', '--rate', 2000, '--seconds', 0.5)
+        self.assertGreater(report['phases'][1]['hits'], 500)
+
+    def test_what_is_lost_is_counted_and_the_rest_goes_on(self):
+        random = self.prng
+        middleman = Middleman(self.memcached_over_udp().port, lambda kind: [] if random.random() < 0.02 else [0])
+        self.addCleanup(middleman.end)
+        report = self.run_load(middleman.port, *self.WORDS, '--connections', 4, '--mode', 'fill,get', '--requests', 600,
+                               '--timeout-seconds', 0.2, status=1)
+        failures = report['failures']
+        self.assertGreater(middleman.lost, 0)
+        # Several parts of one reply may be lost, and a request then is lost once.
+        self.assertLessEqual(failures['lost_requests'], middleman.lost)
+        self.assertGreater(failures['lost_requests'], 0)
+        self.assertEqual(sum(failures[kind] for kind in failures if kind not in ('lost_requests', 'first', 'total')), 0)
+        self.assertIn('lost', failures['first'])
+        self.assertGreaterEqual(report['phases'][1]['hits'], 500)
+
+    def test_what_is_doubled_and_overtaken_is_put_in_order(self):
+        random = self.prng
+
+        def fate(kind):
+            if kind == 'request':
+                return [0]
+            return random.choice([[0], [0, 0], [0.004], [0.01, 0], [0, 0.3]])
+
+        middleman = Middleman(self.memcached_over_udp().port, fate)
+        self.addCleanup(middleman.end)
+        report = self.run_load(middleman.port, *self.WORDS, '--connections', 4, '--mode', 'fill,get', '--requests', 600)
+        self.assertEqual(report['phases'][1]['hits'], 600)
+
+    def test_nobody_there_is_said(self):
+        report = self.run_load(free_port(), *self.WORDS, '--connections', 2, '--mode', 'get', '--requests', 10, status=1)
+        self.assertEqual(report['failures']['reset'], 2)
+
+    def test_answers_that_are_none(self):
+        answers = [b'', b'\0\1', bytes(8), b'\0\1\0\0\0\1\0\0', b'\0\1\0\0\0\1\0\0END', b'\0\1\0\0\0\1\0\0END\r\nEND\r\n',
+                   b'\0\1\0\5\0\1\0\0END\r\n', b'\0\1\0\0\xff\xff\0\0' + bytes(1392), self.prng.randbytes(1500)]
+        for answer in answers:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as babbler:
+                babbler.bind(('127.0.0.1', 0))
+                babbler.settimeout(20)
+
+                def babble():
+                    try:
+                        while True:
+                            _, client = babbler.recvfrom(65536)
+                            babbler.sendto(answer, client)
+                    except OSError:
+                        pass
+
+                threading.Thread(target=babble, daemon=True).start()
+                report = self.run_load(babbler.getsockname()[1], *self.WORDS, '--connections', 2, '--mode', 'get', '--requests',
+                                       6, '--timeout-seconds', 0.1, status=1)
+                failures = report['failures']
+                self.assertGreater(failures['protocol'] + failures['lost_requests'], 0, answer)
+                self.assertTrue(failures['first'])
+
+    def test_what_does_not_go_together_is_refused(self):
+        for words in (['--protocol', 'resp'], ['--depth', '2'], ['--mode', 'multiget'], ['--mode', 'mix', '--mix', 'get=1,multiget=1'],
+                      ['--unix', '/tmp/x'], ['--value-bytes', '70000']):
+            done = subprocess.run([test_load_reports.generator(), '--udp', *words], capture_output=True, text=True, timeout=60,
+                                  check=False)
+            self.assertIn(done.returncode, (1, 2), words)
+            self.assertIn('--u', done.stderr, words)
 
 
 class WrongServers(ProtocolCase):

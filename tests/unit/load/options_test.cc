@@ -113,6 +113,15 @@ TEST(Options, AReplayHasItsOwnDefaults) {
   EXPECT_EQ(must_parse({"--mode", "replay", "--trace", "t.gz", "--rate", "500"}).rate_per_s, 500);
 }
 
+TEST(Options, UdpHasItsOwnDefaults) {
+  EXPECT_EQ(must_parse({"--mode", "get"}).timeout_s, 10);
+  const Options options = must_parse({"--udp", "--mode", "get"});
+  EXPECT_TRUE(options.uses_udp);
+  EXPECT_EQ(options.timeout_s, 1);
+  EXPECT_EQ(must_parse({"--udp", "--timeout-seconds", "3"}).timeout_s, 3);
+  EXPECT_EQ(must_parse({"--udp", "--mode", "replay", "--trace", "t.gz"}).depth, 1U);
+}
+
 double weight(const Options& options, Operation operation) { return options.mix[static_cast<std::size_t>(operation)]; }
 
 TEST(Options, SayWhatIsAsked) {
@@ -229,6 +238,10 @@ TEST(Options, RefuseWhatMakesNoSense) {
       {"--trace", "t"},
       {"--model-memory", "1000"},
       {"--replay-speed", "1"},
+      {"--udp", "--protocol", "resp"},
+      {"--udp", "--depth", "2"},
+      {"--udp", "--mode", "multiget"},
+      {"--udp", "--unix", "/tmp/x"},
       {"--mode", "replay", "--trace", "t", "--replay-speed", "1", "--rate", "5"},
       {"--mode", "replay", "--trace", "t", "--replay-speed", "0"},
       {"--mode", "replay", "--trace", "t", "--rounds", "2"},
