@@ -8,14 +8,16 @@ import time
 from servers import LOAD, Trouble, _die_with_parent
 
 
-def command(server, core, words):
+def command(server, cores, words):
     if not os.access(LOAD, os.X_OK):
         raise Trouble(f"{LOAD} is missing: build with ninja, or name the build folder in MILLRACE_BUILD")
-    return [LOAD, "--server", f"127.0.0.1:{server.port}", "--cores", str(core), *[str(word) for word in words]]
+    cores = [cores] if isinstance(cores, int) else cores
+    return [LOAD, "--server", f"127.0.0.1:{server.port}", "--protocol", server.protocol, "--threads", str(len(cores)),
+            "--cores", ",".join(str(core) for core in cores), *[str(word) for word in words]]
 
 
-def start(server, core, words, report):
-    return subprocess.Popen(command(server, core, [*words, "--json", report]), stdout=subprocess.PIPE,
+def start(server, cores, words, report):
+    return subprocess.Popen(command(server, cores, [*words, "--json", report]), stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
 
 
@@ -38,17 +40,17 @@ def finish(process, report, limit_s, accepts_failures=False):
     return result
 
 
-def run(server, core, words, limit_s, accepts_failures=False):
+def run(server, cores, words, limit_s, accepts_failures=False):
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
-        return finish(start(server, core, words, report), report, limit_s, accepts_failures)
+        return finish(start(server, cores, words, report), report, limit_s, accepts_failures)
 
 
-def measure(server, core, words, warmup_s, seconds):
-    """One measured phase, with the share of its core that the server used in the middle of it."""
+def measure(server, cores, words, warmup_s, seconds):
+    """One measured phase, with the share of a core that each of the server's threads used in the middle of it."""
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
-        process = start(server, core, [*words, "--seconds", seconds, "--warmup-seconds", warmup_s], report)
+        process = start(server, cores, [*words, "--seconds", seconds, "--warmup-seconds", warmup_s], report)
         time.sleep(warmup_s + 0.1 * seconds)
         begin, (ran, waited) = time.monotonic_ns(), server.core_use_ns()
         time.sleep(0.8 * seconds)
@@ -63,8 +65,8 @@ def measure(server, core, words, warmup_s, seconds):
         "p50_us": phase["latency_us"]["p50"],
         "p99_us": phase["latency_us"]["p99"],
         "p999_us": phase["latency_us"]["p999"],
-        "server_core_share": (later[0] - ran) / took,
-        "server_waited_share": (later[1] - waited) / took,
+        "server_core_share": (later[0] - ran) / took / server.threads,
+        "server_waited_share": (later[1] - waited) / took / server.threads,
         "generator_core_share": phase["generator_core_share"],
         "generator_waited_share": phase["generator_waited_share"],
     }

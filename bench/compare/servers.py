@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+from dialects import dialect_of
+
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("MILLRACE_BUILD", os.path.join(REPOSITORY, "build"))
 MILLRACE = os.path.join(BUILD, "src", "millrace")
@@ -48,30 +50,24 @@ def core_use_ns(pid):
 
 
 class Server:
-    """One memcached-speaking server of one thread."""
+    """A cache server on cores of its own; `what` is a program, or a command line as in dialects.Words."""
 
-    def __init__(self, name, path, memory_mib, core, extra=()):
+    def __init__(self, name, what, memory_mib, cores, threads=1):
         self.name = name
-        self.path = shutil.which(path) or path
+        program, self.dialect = dialect_of(what)
+        self.path = shutil.which(program) or program
         if not os.access(self.path, os.X_OK):
-            raise Trouble(f"{name}: {path} is no program; build it, or name another one")
-        self.is_millrace = "millrace" in os.path.basename(self.path)
+            raise Trouble(f"{name}: {program} is no program; build it, or name another one")
+        self.protocol = self.dialect.protocol
         self.memory_mib = memory_mib
-        self.core = core
-        self.extra = list(extra)
+        self.cores = [cores] if isinstance(cores, int) else list(cores)
+        self.threads = threads
         self.process = None
         self.port = None
         self.log = None
 
     def command(self):
-        words = [self.path, "-t", "1", "-m", str(self.memory_mib), "-p", str(self.port), "-l", "127.0.0.1"]
-        if self.is_millrace:
-            words += ["--cores", str(self.core)]
-        else:
-            words += ["-U", "0"]
-        if os.geteuid() == 0:
-            words += ["-u", "root"]
-        return words + self.extra
+        return self.dialect.command(self.path, self)
 
     def start(self):
         for _ in range(3):  # somebody else may take the port in between
@@ -79,7 +75,7 @@ class Server:
             self.log = tempfile.TemporaryFile()
 
             def prepare():
-                os.sched_setaffinity(0, {self.core})
+                os.sched_setaffinity(0, self.cores)
                 _die_with_parent()
 
             self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log,
@@ -93,7 +89,7 @@ class Server:
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                if self.ask("version", b"\r\n").startswith(b"VERSION"):
+                if self.dialect.is_hello(self.ask(self.dialect.hello, b"\r\n")):
                     return True
             except OSError:
                 time.sleep(0.05)
@@ -105,7 +101,7 @@ class Server:
 
     def ask(self, request, until):
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(request.encode() + b"\r\n")
+            connection.sendall(request)
             answer = b""
             while not answer.endswith(until):
                 got = connection.recv(65536)
@@ -115,15 +111,14 @@ class Server:
             return answer
 
     def stats(self):
-        pairs = {}
-        for line in self.ask("stats", b"END\r\n").decode().splitlines():
-            words = line.split(" ", 2)
-            if words[0] == "STAT" and len(words) == 3:
-                pairs[words[1]] = words[2]
-        return pairs
+        return self.dialect.stats(self)
 
     def version(self):
-        return self.ask("version", b"\r\n").decode().strip().removeprefix("VERSION ")
+        return self.dialect.version(self)
+
+    def items(self):
+        """How many it holds; None: it does not say."""
+        return self.dialect.items(self)
 
     def resident_bytes(self):
         with open(f"/proc/{self.process.pid}/status") as file:
@@ -166,7 +161,7 @@ class Server:
 
 
 def named(text):
-    """NAME=PATH of an option."""
+    """NAME=PATH or NAME=COMMAND of an option."""
     name, separator, path = text.partition("=")
     if not separator or not name or not path:
         raise ValueError

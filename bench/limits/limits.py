@@ -24,6 +24,8 @@ DEPTHS = (1, 16)
 
 class Answerer:
     """A server that only answers; has of Server what load.measure() asks for."""
+    protocol = "text"
+    threads = 1
 
     def __init__(self, name, words, core, value_bytes):
         self.name = name

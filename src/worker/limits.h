@@ -20,8 +20,8 @@ inline constexpr std::uint32_t kAsksPerLaneMax = 512;
 
 /// One reply buffer. Replies of many connections share one, so it is as large as a turn's small replies.
 inline constexpr std::uint32_t kTxBufferBytes = 32 * 1024;
-/// A value up to this is copied into the reply; a larger one is lent, which costs a pin, its end, and two more slices in
-/// the kernel's gather list.
+/// A value up to this is copied into the reply; a larger one is lent, which costs a pin, its end, and two more slices
+/// in the kernel's gather list.
 inline constexpr std::uint32_t kCopiedValueBytesMax = 4096;
 static_assert(kCopiedValueBytesMax + 1024 < kTxBufferBytes);
 
