@@ -10,10 +10,10 @@ import dataclasses
 import json
 import os
 import statistics
-import sys
 
 import load
 import machine
+from script import announced_machine, guarded, quartiles
 from servers import MILLRACE, Server, Trouble, named
 
 FULL = 0.9  # a side that used this share of its core had nothing left to give
@@ -178,7 +178,6 @@ def summarize(outcome, name, base, shares_cores):
     unit = outcome["unit"]
     mine = [one["results"][name] for one in outcome["rounds"]]
     ratios = ratios_to(base, name, unit, outcome["rounds"])
-    quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
     hit_ratios = [one["hit_ratio"] for one in mine if one["hit_ratio"] is not None]
 
     fields = ("p50_us", "p99_us", "p999_us", "server_core_share", "generator_core_share", "server_waited_share",
@@ -187,7 +186,7 @@ def summarize(outcome, name, base, shares_cores):
     return {
         "value": statistics.median(one[unit] for one in mine),
         "ratio": statistics.median(ratios),
-        "ratio_quartiles": [quartiles[0], quartiles[2]],
+        "ratio_quartiles": list(quartiles(ratios)),
         "ratio_range": [min(ratios), max(ratios)],
         "p999_ratio": statistics.median(ratios_to(base, name, "p999_us", outcome["rounds"])),
         "bound_by": bound_by(medians, shares_cores),
@@ -223,8 +222,7 @@ def print_table(outcomes, servers):
 
 def run(arguments):
     servers = make_servers(arguments)
-    facts = machine.describe()
-    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    facts = announced_machine()
     if machine.load_average() > 0.7 * (os.cpu_count() or 1):
         print(f"The load average is {machine.load_average():.1f}: others use this machine, and the figures will show it.")
     outcomes = []
@@ -255,18 +253,5 @@ def run(arguments):
             json.dump({"machine": facts, "versions": versions, "options": options, "rows": outcomes}, file, indent=1)
 
 
-def main():
-    arguments = parse_arguments()
-    try:
-        run(arguments)
-    except Trouble as trouble:
-        print(f"compare: {trouble}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("compare: interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    guarded("compare", run, parse_arguments())

@@ -65,6 +65,10 @@ class Redis:
         about = self._info(server, "server")
         return about.get("valkey_version") or about.get("redis_version", "unknown")
 
+    def stats(self, server):
+        """What the scripts read, under memcached's names."""
+        return {"curr_items": str(self.items(server)), "evictions": self._info(server, "stats")["evicted_keys"]}
+
     def items(self, server):
         return int(server.ask(b"DBSIZE\r\n", b"\r\n").strip().removeprefix(b":"))
 

@@ -10,11 +10,10 @@ import resource
 import selectors
 import socket
 import statistics
-import sys
 import time
 
 import load
-import machine
+from script import announced_machine, guarded, quartiles
 from servers import MILLRACE, Server, Trouble
 
 PORTS_OF_ONE_ADDRESS = 20_000
@@ -125,30 +124,21 @@ def measure(arguments, name, what):
     return {"bytes_per_connection": per_connection, "ratios": rounds}
 
 
-def main():
-    arguments = parse_arguments()
-    try:
-        facts = machine.describe()
-        print(", ".join(f"{key} {value}" for key, value in facts.items()))
-        chosen = [("memcached", arguments.memcached), ("millrace", arguments.millrace)]
-        outcomes = {name: measure(arguments, name, what) for name, what in chosen
-                    if name not in arguments.without.split(",")}
-        print(f"\n{'server':<12}{'resident B a connection':>25}{'busy throughput beside them':>30}{'quartiles':>14}")
-        for name, outcome in outcomes.items():
-            ratios = outcome["ratios"]
-            low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
-            print(f"{name:<12}{outcome['bytes_per_connection']:>25.0f}{statistics.median(ratios):>30.3f}"
-                  f"{f'{low:.2f}..{high:.2f}':>14}")
-        if arguments.json:
-            with open(arguments.json, "w") as file:
-                json.dump({"machine": facts, "options": vars(arguments), "servers": outcomes}, file, indent=1)
-    except Trouble as trouble:
-        print(f"idle: {trouble}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+def run(arguments):
+    facts = announced_machine()
+    chosen = [("memcached", arguments.memcached), ("millrace", arguments.millrace)]
+    outcomes = {name: measure(arguments, name, what) for name, what in chosen
+                if name not in arguments.without.split(",")}
+    print(f"\n{'server':<12}{'resident B a connection':>25}{'busy throughput beside them':>30}{'quartiles':>14}")
+    for name, outcome in outcomes.items():
+        ratios = outcome["ratios"]
+        low, high = quartiles(ratios)
+        print(f"{name:<12}{outcome['bytes_per_connection']:>25.0f}{statistics.median(ratios):>30.3f}"
+              f"{f'{low:.2f}..{high:.2f}':>14}")
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump({"machine": facts, "options": vars(arguments), "servers": outcomes}, file, indent=1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guarded("idle", run, parse_arguments())

@@ -4,12 +4,12 @@ import argparse
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 
 import load
 import machine
+from script import announced_machine, guarded
 from servers import MILLRACE, Server, Trouble, named
 
 
@@ -18,7 +18,7 @@ def parse_arguments():
     parser.add_argument("--millrace", default=MILLRACE, help="the server built here; default %(default)s")
     parser.add_argument("--memcached", default="/usr/bin/memcached", help="what all are compared with; default %(default)s")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
-                        help="another server that takes memcached's options; may be given several times")
+                        help="another server, named as for compare.py; may be given several times")
     parser.add_argument("--without-millrace", action="store_true", help="compare only the others")
     parser.add_argument("--memory", type=int, default=1024, metavar="MIB", help="-m of every server; default %(default)s")
     parser.add_argument("--key-bytes", type=int, default=30)
@@ -54,7 +54,7 @@ def hold(arguments, server, value_bytes):
             process.send_signal(signal.SIGINT)
         result = load.finish(process, report, 60, accepts_failures=True)
     if int(stats["evictions"]) == 0:
-        raise Trouble(f"{server.name} stored {stats['total_items']} items and evicted none: {result['failures']}")
+        raise Trouble(f"{server.name} holds {stats['curr_items']} items and evicted none: {result['failures']}")
     return {"items": int(stats["curr_items"]), "evictions": int(stats["evictions"]), "resident_bytes": resident}
 
 
@@ -69,8 +69,7 @@ def run(arguments):
     if not arguments.without_millrace:
         chosen.append(("millrace", arguments.millrace))
     fits_memory(arguments)
-    facts = machine.describe()
-    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    facts = announced_machine()
     print(f"-m {arguments.memory}, keys of {arguments.key_bytes} B\n")
     print(f"{'value':>7}  {'server':<12}{'items held':>12}{'ratio':>7}{'limit/item':>12}{'resident/item':>15}")
     rows = []
@@ -94,18 +93,5 @@ def run(arguments):
                       file, indent=1)
 
 
-def main():
-    arguments = parse_arguments()
-    try:
-        run(arguments)
-    except Trouble as trouble:
-        print(f"items_held: {trouble}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("items_held: interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    guarded("items_held", run, parse_arguments())

@@ -8,10 +8,9 @@ import argparse
 import gzip
 import json
 import os
-import sys
 
 import load
-import machine
+from script import announced_machine, guarded
 from servers import MILLRACE, REPOSITORY, Server, Trouble
 
 ITEM_BYTES = 22  # what the model reckons an item costs beside key and value
@@ -87,8 +86,7 @@ def replay(arguments, path):
 
 
 def run(arguments):
-    facts = machine.describe()
-    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    facts = announced_machine()
     print(f"\n{'trace':<20}{'-m MiB':>7}{'RSS MiB':>9}{'gets':>10}{'evictions':>11}{'hit ratio':>11}{'model':>9}"
           f"{'difference':>12}{'seconds':>9}  errors")
     rows = []
@@ -108,17 +106,5 @@ def run(arguments):
     return all(row["is_complete"] for row in rows)
 
 
-def main():
-    arguments = parse_arguments()
-    try:
-        return 0 if run(arguments) else 1
-    except Trouble as trouble:
-        print(f"replay: {trouble}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("replay: interrupted", file=sys.stderr)
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    guarded("replay", run, parse_arguments())

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import load  # noqa: E402
 import machine  # noqa: E402
+from script import announced_machine, guarded, quartiles  # noqa: E402
 from servers import BUILD, MILLRACE, Server, Trouble, _die_with_parent, core_use_ns  # noqa: E402
 
 DEPTHS = (1, 16)
@@ -123,7 +124,7 @@ def print_table(rounds):
         for name in ("bare io_uring", "transport", "millrace"):
             key = f"{name}/{depth}"
             shares = [one[key]["requests_per_s"] / one[f"bare io_uring/{depth}"]["requests_per_s"] for one in rounds]
-            low, _, high = statistics.quantiles(shares, n=4, method="inclusive") if len(shares) > 1 else shares * 3
+            low, high = quartiles(shares)
             print(f"{name:<16}{depth:>10}{median(rounds, key, 'requests_per_s') / 1e3:>14.0f}"
                   f"{statistics.median(shares):>9.2f}{f'{low:.2f}..{high:.2f}':>14}"
                   f"{median(rounds, key, 'server_core_share'):>8.0%}{median(rounds, key, 'generator_core_share'):>8.0%}")
@@ -137,23 +138,14 @@ def print_table(rounds):
         for batch in (1, 16, 64)) + f"; cores {median(rounds, 'core_distance_ns'):.0f} ns apart")
 
 
-def main():
-    arguments = parse_arguments()
-    try:
-        facts = machine.describe()
-        print(", ".join(f"{key} {value}" for key, value in facts.items()))
-        rounds = measure(arguments)
-        print_table(rounds)
-        if arguments.json:
-            with open(arguments.json, "w") as file:
-                json.dump({"machine": facts, "options": vars(arguments), "rounds": rounds}, file, indent=1)
-    except Trouble as trouble:
-        print(f"limits: {trouble}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+def run(arguments):
+    facts = announced_machine()
+    rounds = measure(arguments)
+    print_table(rounds)
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump({"machine": facts, "options": vars(arguments), "rounds": rounds}, file, indent=1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guarded("limits", run, parse_arguments())
