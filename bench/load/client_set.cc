@@ -79,7 +79,7 @@ void ClientSet::poll(Duration wait) {
   }
   if (now_ >= next_look_) {
     next_look_ = now_ + kLookEvery;
-    abort_the_silent();
+    give_up_on_the_silent();
   }
 }
 
@@ -178,7 +178,7 @@ void ClientSet::abort(ClientConnection& connection) {
   transport_->submit(now_, {&op, 1});
 }
 
-void ClientSet::abort_the_silent() {
+void ClientSet::give_up_on_the_silent() {
   for (const auto& connection : connections_) {
     if (connection->state != State::Open || connection->in_flight() == 0 ||
         now_ - connection->last_progress() <= patience_) {

@@ -58,7 +58,7 @@ class ClientSet {
   void note_end(const ClientConnection& connection, dataplane::CloseReason reason);
   void give_up(ClientConnection& connection);
   void abort(ClientConnection& connection);
-  void abort_the_silent();
+  void give_up_on_the_silent();
 
   dataplane::Transport* transport_;
   Clock* clock_;

@@ -61,9 +61,13 @@ struct UdpRequest {
 
 /// A request's sequence is not looked at, as by memcached.
 [[nodiscard]] inline UdpRequest read_udp_request(std::span<const std::byte> datagram) noexcept {
-  if (datagram.size() < kUdpHeaderBytes) return {.drop = UdpDrop::NoHeader, .commands = {}};
+  if (datagram.size() < kUdpHeaderBytes) {
+    return {.drop = UdpDrop::NoHeader, .commands = {}};
+  }
   const UdpHeader header = load_udp_header(datagram);
-  if (header.total != 1) return {.drop = UdpDrop::NotOneDatagram, .request_id = header.request_id, .commands = {}};
+  if (header.total != 1) {
+    return {.drop = UdpDrop::NotOneDatagram, .request_id = header.request_id, .commands = {}};
+  }
   return {.request_id = header.request_id, .commands = datagram.subspan(kUdpHeaderBytes)};
 }
 

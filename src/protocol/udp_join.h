@@ -41,15 +41,27 @@ class UdpJoin {
   }
 
   [[nodiscard]] Taken take(std::span<const std::byte> datagram) noexcept {
-    if (datagram.size() <= kUdpHeaderBytes || datagram.size() > kUdpDatagramBytesMax) return Taken::Malformed;
+    if (datagram.size() <= kUdpHeaderBytes || datagram.size() > kUdpDatagramBytesMax) {
+      return Taken::Malformed;
+    }
     const UdpHeader header = load_udp_header(datagram);
     const std::span<const std::byte> body = datagram.subspan(kUdpHeaderBytes);
-    if (header.request_id != request_id_) return Taken::Foreign;
-    if (header.sequence >= header.total || header.total > have_.size()) return Taken::Malformed;
-    if (total_ != 0 && header.total != total_) return Taken::Malformed;
+    if (header.request_id != request_id_) {
+      return Taken::Foreign;
+    }
+    if (header.sequence >= header.total || header.total > have_.size()) {
+      return Taken::Malformed;
+    }
+    if (total_ != 0 && header.total != total_) {
+      return Taken::Malformed;
+    }
     const bool last = header.sequence + 1 == header.total;
-    if (!last && body.size() != kUdpBodyBytesMax) return Taken::Malformed;
-    if (have_[header.sequence]) return Taken::Duplicate;
+    if (!last && body.size() != kUdpBodyBytesMax) {
+      return Taken::Malformed;
+    }
+    if (have_[header.sequence]) {
+      return Taken::Duplicate;
+    }
 
     have_[header.sequence] = true;
     total_ = header.total;
