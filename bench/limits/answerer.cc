@@ -100,6 +100,8 @@ class Answerer {
       case EventKind::PeerFinished:
         ops_.push_back({.kind = TxKind::Close, .conn = event.conn});
         return;
+      case EventKind::Datagram:
+        break;
       case EventKind::Closed:
         peer.is_open = false;
         return;

@@ -134,6 +134,8 @@ void ClientSet::on_event(const Event& event) {
         touch(*connection);
       }
       return;
+    case EventKind::Datagram:
+      return;
     case EventKind::Closed:
       on_closed(*connection, event.reason);
       return;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/ids.h"
+#include "dataplane/api/datagram.h"
 
 namespace millrace::dataplane {
 
@@ -15,6 +16,7 @@ enum class EventKind : std::uint8_t {
   PeerFinished,  ///< the peer will send nothing more, but may still read: answer what is owed, then submit Close
   Released,      ///< the slices of the Send with `token` are no longer read; comes exactly once for every Send
   Closed,        ///< the connection is gone; no event for it follows, and every Send was Released before
+  Datagram,      ///< a whole datagram came to a listening socket; it belongs to no connection
 };
 
 enum class CloseReason : std::uint8_t {
@@ -28,10 +30,11 @@ enum class CloseReason : std::uint8_t {
 struct Event {
   EventKind kind{};
   CloseReason reason = CloseReason::None;  ///< Closed
-  std::uint16_t listener = 0;              ///< Opened: index of the listener; connect(): 0
+  std::uint16_t listener = 0;              ///< Opened, Datagram: index of the listener; connect(): 0
   ConnId conn{};
-  std::uint64_t token = 0;   ///< Released
-  std::string_view bytes{};  ///< Bytes
+  std::uint64_t token = 0;             ///< Released
+  std::string_view bytes{};            ///< Bytes, Datagram
+  const DatagramFlow* flow = nullptr;  ///< Datagram: from whom; the transport's until the next poll()
 };
 
 }  // namespace millrace::dataplane

@@ -26,6 +26,8 @@ struct Capabilities {
   std::uint32_t sends_per_connection_max = 1;  ///< Sends of one connection that may await Released
   std::uint32_t slices_per_send_max = 64;
   std::uint32_t connections_max = 0;
+  /// Slices of a lent SendDatagram at least this long are not copied by the transport; 0: it copies all.
+  std::uint32_t datagram_lend_bytes_min = 0;
 };
 
 /// What a backend has counted since start. Read by the owning core.
@@ -45,6 +47,11 @@ struct TransportCounters {
   std::uint64_t receive_buffers_lent = 0;  ///< returns to 0 when no event's bytes are out
   std::uint64_t bytes_held_for_paused = 0;
   std::uint64_t sends_in_flight = 0;
+  std::uint64_t datagrams_received = 0;  ///< told as Datagram
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t datagrams_truncated = 0;     ///< longer than a receive buffer, so dropped
+  std::uint64_t datagrams_not_received = 0;  ///< lost before poll() took them in: no buffer, full socket or queue
+  std::uint64_t datagrams_not_sent = 0;      ///< no room, no route, too long, or refused by the kernel
 };
 
 /// Ends another core's sleep in poll(). The one part of a transport that any thread may call.

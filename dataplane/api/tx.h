@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/ids.h"
+#include "dataplane/api/datagram.h"
 
 namespace millrace::dataplane {
 
@@ -21,14 +22,19 @@ enum class TxKind : std::uint8_t {
   Abort,   ///< at once: what is unsent is dropped (and Released); Closed follows
   Pause,   ///< stop reading. `unconsumed` (the tail of a Bytes event of this turn) is handed back and comes again first
   Resume,  ///< read again; handed-back and held bytes come first, in order
+  /// `slices` as one datagram to `flow`, from the socket that its question came to. With token 0 the bytes are copied
+  /// (or dropped, and counted) before submit() returns; otherwise they are lent until Released, which names no
+  /// connection.
+  SendDatagram,
 };
 
 struct TxOp {
   TxKind kind{};
   ConnId conn{};
-  std::uint64_t token = 0;          ///< Send: named in the Released event
-  std::span<const Slice> slices{};  ///< Send: the array itself is read only during submit()
-  std::string_view unconsumed{};    ///< Pause; may be given for several Bytes events of one connection, in order
+  std::uint64_t token = 0;             ///< Send, SendDatagram: named in the Released event
+  std::span<const Slice> slices{};     ///< Send, SendDatagram: the array itself is read only during submit()
+  std::string_view unconsumed{};       ///< Pause; may be given for several Bytes events of one connection, in order
+  const DatagramFlow* flow = nullptr;  ///< SendDatagram: read only during submit()
 };
 
 }  // namespace millrace::dataplane

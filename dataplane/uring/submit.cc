@@ -21,6 +21,7 @@ void UringTransport::submit(Instant now, std::span<const dataplane::TxOp> ops) n
     }
     switch (op.kind) {
       case TxKind::Send:
+      case TxKind::SendDatagram:
         break;
       case TxKind::Close:
         close_orderly(op.conn, *connection);

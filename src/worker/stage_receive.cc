@@ -213,6 +213,8 @@ void Worker::take_event(const dataplane::Event& event) noexcept {
       connection->peer_finished = true;
       want_send(*connection);
       return;
+    case dataplane::EventKind::Datagram:
+      return;
     case dataplane::EventKind::Closed:
       forget_connection(*connection);
       return;

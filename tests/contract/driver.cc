@@ -67,6 +67,8 @@ void Driver::check(const Event& event) {
       connection.unreleased.pop_front();
       EXPECT_EQ(lent_.erase(event.token), 1U);
       break;
+    case EventKind::Datagram:
+      break;
     case EventKind::Closed:
       EXPECT_TRUE(connection.unreleased.empty()) << "rule 4: Closed before Released";
       connection.is_closed = true;
