@@ -144,6 +144,8 @@ class SimTransport final : public dataplane::Transport {
       case dataplane::TxKind::Resume:
         slot.is_paused = false;
         return;
+      case dataplane::TxKind::SendDatagram:
+        return;
     }
   }
 
