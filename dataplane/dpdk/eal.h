@@ -1,0 +1,77 @@
+// DPDK's environment (EAL), once a process: memory, drivers, its own threads, which are kept off the workers' CPUs.
+//
+// Thread: start() and the end of Eal on one thread, the main one, before and after all devices. It needs no thread of
+// ours: nothing is launched by EAL, workers are threads of our own, pinned by us, that say EalThread in their first
+// lines. Ownership: Eal outlives each Device and each EalThread. EAL cannot be started a second time in one process.
+// Cold: Result with a sentence for the operator; nothing exits.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "dataplane/dpdk/port_spec.h"
+
+namespace millrace::dpdk {
+
+struct EalOptions {
+  std::vector<PortSpec> ports{};              ///< what will be opened: PCI devices are looked for now, others later
+  std::vector<std::uint32_t> worker_cpus{};   ///< EAL's own threads keep out of these, if anything else is left
+  std::uint64_t memory_bytes = 256ULL << 20;  ///< for mbufs and rings (Device::memory_bytes() of each, and 32 MiB)
+  bool uses_huge_pages = true;                ///< if that many bytes of them are free now
+  bool has_telemetry = false;                 ///< DPDK's own socket
+  std::vector<std::string> extra{};           ///< raw EAL arguments, behind ours
+  /// Gets DPDK's log, line by line, from any thread. Unset: standard error.
+  std::function<void(bool is_error, std::string_view line)> log{};
+};
+
+/// What start() tells EAL. Pure, but for `free_huge_bytes` being asked of the kernel by start().
+std::vector<std::string> eal_arguments(const EalOptions& options, const std::vector<std::uint32_t>& control_cpus,
+                                       std::uint64_t free_huge_bytes, int process_id);
+
+/// Bytes of huge pages nobody has taken, of all sizes; `sysfs` can be another tree.
+std::uint64_t free_huge_page_bytes(const std::string& sysfs = "/sys");
+
+class Eal {
+ public:
+  static Result<std::unique_ptr<Eal>> start(const EalOptions& options);
+  Eal(const Eal&) = delete;
+  Eal& operator=(const Eal&) = delete;
+  ~Eal();
+
+  /// A number for names, never given twice.
+  std::uint32_t next_instance() noexcept { return instances_.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] bool has_huge_pages() const noexcept { return has_huge_pages_; }
+  /// What was passed, for the log.
+  [[nodiscard]] const std::string& command_line() const noexcept { return command_line_; }
+
+ private:
+  Eal() = default;
+
+  std::atomic<std::uint32_t> instances_{0};
+  bool has_huge_pages_ = false;
+  std::string command_line_;
+};
+
+/// Makes the calling thread known to DPDK while it lives, so that mempools keep a cache for it. Pin first: this does
+/// not. Ends on the same thread, after its last packet was released.
+class EalThread {
+ public:
+  EalThread();
+  EalThread(const EalThread&) = delete;
+  EalThread& operator=(const EalThread&) = delete;
+  ~EalThread();
+  /// False: DPDK has no number left (128 threads), and each packet takes the slow way to its pool.
+  [[nodiscard]] bool is_known() const noexcept { return is_known_; }
+
+ private:
+  bool is_known_ = false;
+  bool is_ours_ = false;
+};
+
+}  // namespace millrace::dpdk
