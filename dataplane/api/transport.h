@@ -52,6 +52,9 @@ struct TransportCounters {
   std::uint64_t datagrams_truncated = 0;     ///< longer than a receive buffer, so dropped
   std::uint64_t datagrams_not_received = 0;  ///< lost before poll() took them in: no buffer, full socket or queue
   std::uint64_t datagrams_not_sent = 0;      ///< no room, no route, too long, or refused by the kernel
+  std::uint64_t idle_us = 0;                 ///< of a transport that polls: turns that found nothing, naps among them
+  std::uint64_t naps = 0;                    ///< the same: times it rested
+  std::uint64_t napped_us = 0;               ///< the same: how long, as it was meant
 };
 
 /// Ends another core's sleep in poll(). The one part of a transport that any thread may call.

@@ -30,6 +30,7 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   buf::release_burst(std::span(rx_).first(rx_count_));
   reassembler_.release_whole();
   joined_used_ = 0;
+  refusals_count_ = 0;
   // A frame makes one datagram at most, so what is taken always finds its place.
   rx_count_ = port_.rx_burst(now, std::span(rx_).first(std::min(kBurst, out.size())));
   counters_.frames_received += rx_count_;

@@ -61,6 +61,13 @@ struct OutDatagram {
   wire::FlowKey flow{};  ///< source: ours (unspecified: chosen by the route); destination: the peer
   std::span<const dataplane::Slice> slices{};
   std::uint64_t token = 0;  ///< told by take_released() when the slices were lent
+  bool may_lend = true;     ///< false: the slices are copied whatever their size
+};
+
+/// A datagram of ours that found nobody: the peer's host has no such port, or no UDP.
+struct Refusal {
+  std::uint16_t socket = 0;  ///< what bind() returned for the port it came from
+  wire::FlowKey flow{};      ///< as it was sent
 };
 
 enum class Sent : std::uint8_t {
@@ -80,6 +87,7 @@ class HostStack {
 
   /// The number that datagrams to `port` carry; nothing: port 0, taken, or too many.
   std::optional<std::uint16_t> bind_udp(std::uint16_t port) noexcept { return udp_ports_.bind(port); }
+  void unbind_udp(std::uint16_t port) noexcept { udp_ports_.unbind(port); }
 
   /// Takes in a burst, answers what the host itself answers, runs timers, sends. Fills `out` from the front.
   std::size_t poll(Instant now, std::span<Datagram> out) noexcept;
@@ -89,6 +97,9 @@ class HostStack {
   /// A token whose slices are no longer read. Call until false.
   [[nodiscard]] bool take_released(std::uint64_t& token) noexcept { return lent_.take_told(token); }
 
+  /// What the last poll() heard of datagrams that found nobody. Some may be missing: it is a hint from the network.
+  [[nodiscard]] std::span<const Refusal> refusals() const noexcept { return {refusals_.data(), refusals_count_}; }
+
   [[nodiscard]] const StackCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const ip::NeighborCache& neighbors() const noexcept { return neighbors_; }
   [[nodiscard]] const ip::HostAddresses& addresses() const noexcept { return host_; }
@@ -97,7 +108,7 @@ class HostStack {
 
  private:
   static constexpr std::size_t kTxQueue = 256;
-  static constexpr std::size_t kSlicesMax = 64;
+  static constexpr std::size_t kRefusalsMax = 16;
 
   /// What the layers above want sent as one IP datagram's payload: their header and the caller's slices.
   struct Payload {
@@ -171,6 +182,9 @@ class HostStack {
   std::vector<buf::Packet> tx_;
   std::size_t tx_begin_ = 0;
   std::size_t tx_end_ = 0;
+
+  std::array<Refusal, kRefusalsMax> refusals_{};
+  std::size_t refusals_count_ = 0;
 
   port::LinkState link_ = port::LinkState::Down;
   std::uint32_t announcements_left_ = 0;

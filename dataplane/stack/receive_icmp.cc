@@ -55,7 +55,8 @@ Drop HostStack::take_icmp_message(Instant now, const ip::Arrived& arrived, const
       break;
   }
   // Only what one of our open ports could have sent is believed (RFC 5927 4.1).
-  if (message.quoted_protocol != wire::kProtocolUdp || !udp_ports_.find(message.quoted.source_port)) {
+  const auto socket = udp_ports_.find(message.quoted.source_port);
+  if (message.quoted_protocol != wire::kProtocolUdp || !socket) {
     return Drop::IcmpNotOurs;
   }
   ++counters_.icmp_errors_received;
@@ -63,6 +64,13 @@ Drop HostStack::take_icmp_message(Instant now, const ip::Arrived& arrived, const
     const Drop drop = path_mtu_.learn(now, message.quoted.destination, message.mtu);
     counters_.path_mtu_lowered += drop == Drop::None ? 1 : 0;
     return drop;
+  }
+  // Networks and hosts that cannot be reached may be reached again (RFC 1122 4.2.3.9); a port nobody has is final.
+  const bool is_refusal = message.quoted.source.is_v4()
+                              ? message.code == wire::kIcmpv4CodePort || message.code == wire::kIcmpv4CodeProtocol
+                              : message.code == wire::kIcmpv6CodePort;
+  if (is_refusal && refusals_count_ < kRefusalsMax) {
+    refusals_[refusals_count_++] = {.socket = *socket, .flow = message.quoted};
   }
   return Drop::None;
 }

@@ -78,7 +78,7 @@ Sent HostStack::send(Instant now, const OutDatagram& datagram) noexcept {
                   .slices = datagram.slices,
                   .bytes = total_bytes,
                   .device_sums_udp = device_sums};
-  const bool lends = options_.zero_copy_bytes_min > 0 && capabilities_.tx_segments_max > 1 &&
+  const bool lends = datagram.may_lend && options_.zero_copy_bytes_min > 0 && capabilities_.tx_segments_max > 1 &&
                      std::ranges::any_of(datagram.slices, [&](const Slice& slice) {
                        return slice.size >= options_.zero_copy_bytes_min;
                      });

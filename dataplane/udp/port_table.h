@@ -1,38 +1,50 @@
-// Which UDP ports are open, and whose they are. One core; filled at start, or when an operator says so.
+// Which UDP ports are open, and whose they are. One core.
 //
-// No allocation. Why a list: a worker has one or two ports; a comparison of each is a few instructions.
+// Nothing allocates after the constructor but a longer list of numbers that were given back. Why a table with a place
+// for every port: a client has hundreds of them, and the one load costs less than comparing with two.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace millrace::udp {
 
 class PortTable {
  public:
-  static constexpr std::size_t kPortsMax = 16;
+  static constexpr std::size_t kPortsMax = 16'384;
 
-  /// The number datagrams to `port` will carry; nothing: port 0, taken, or no room.
+  PortTable() : socket_of_(65'536, kNone) {}
+
+  /// The number datagrams to `port` will carry, the lowest that was never used or one given back; nothing: port 0,
+  /// taken, or no room.
   std::optional<std::uint16_t> bind(std::uint16_t port) noexcept {
-    if (port == 0 || count_ == kPortsMax || find(port)) {
+    if (port == 0 || socket_of_[port] != kNone || (free_.empty() && count_ == kPortsMax)) {
       return std::nullopt;
     }
-    ports_[count_] = port;
-    return static_cast<std::uint16_t>(count_++);
+    if (free_.empty()) {
+      socket_of_[port] = static_cast<std::uint16_t>(count_++);
+    } else {
+      socket_of_[port] = free_.back();
+      free_.pop_back();
+    }
+    return socket_of_[port];
+  }
+  /// Of a port that is open: its number may be given to another.
+  void unbind(std::uint16_t port) noexcept {
+    free_.push_back(socket_of_[port]);
+    socket_of_[port] = kNone;
   }
   [[nodiscard]] std::optional<std::uint16_t> find(std::uint16_t port) const noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (ports_[i] == port) {
-        return static_cast<std::uint16_t>(i);
-      }
-    }
-    return std::nullopt;
+    const std::uint16_t socket = socket_of_[port];
+    return socket == kNone ? std::nullopt : std::optional(socket);
   }
 
  private:
-  std::array<std::uint16_t, kPortsMax> ports_{};
+  static constexpr std::uint16_t kNone = 0xffff;
+  std::vector<std::uint16_t> socket_of_;  ///< by port
+  std::vector<std::uint16_t> free_;
   std::size_t count_ = 0;
 };
 

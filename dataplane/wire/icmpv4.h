@@ -14,6 +14,7 @@ inline constexpr std::uint8_t kIcmpv4Unreachable = 3;
 inline constexpr std::uint8_t kIcmpv4EchoRequest = 8;
 inline constexpr std::uint8_t kIcmpv4TimeExceeded = 11;
 inline constexpr std::uint8_t kIcmpv4ParameterProblem = 12;
+inline constexpr std::uint8_t kIcmpv4CodeProtocol = 2;    ///< of Unreachable
 inline constexpr std::uint8_t kIcmpv4CodePort = 3;        ///< of Unreachable
 inline constexpr std::uint8_t kIcmpv4CodeFragNeeded = 4;  ///< of Unreachable
 

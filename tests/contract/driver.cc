@@ -23,7 +23,8 @@ std::size_t Driver::poll(Duration wait, std::size_t room) {
                      .listener = event.listener,
                      .conn = event.conn,
                      .token = event.token,
-                     .bytes = std::string(event.bytes)});
+                     .bytes = std::string(event.bytes),
+                     .flow = event.flow == nullptr ? dataplane::DatagramFlow{} : *event.flow});
   }
   if (on_event) {
     for (const Event& event : events) {
@@ -68,6 +69,8 @@ void Driver::check(const Event& event) {
       EXPECT_EQ(lent_.erase(event.token), 1U);
       break;
     case EventKind::Datagram:
+      EXPECT_FALSE(event.conn.is_valid());
+      EXPECT_NE(event.flow, nullptr);
       break;
     case EventKind::Closed:
       EXPECT_TRUE(connection.unreleased.empty()) << "rule 4: Closed before Released";
@@ -110,14 +113,37 @@ std::uint64_t Driver::send(ConnId conn, std::string_view bytes, std::size_t slic
   } else {
     connection.unreleased.push_back(token);
   }
+  submit({.kind = TxKind::Send, .conn = conn, .token = token, .slices = cut(copy, slices)});
+  return token;
+}
+
+std::vector<Slice> Driver::cut(const std::string& bytes, std::size_t slices) {
   std::vector<Slice> list;
-  const std::size_t each = copy.size() / slices;
+  const std::size_t each = bytes.size() / slices;
   for (std::size_t i = 0; i < slices; ++i) {
     const std::size_t start = i * each;
-    const std::size_t size = i + 1 == slices ? copy.size() - start : each;
-    list.push_back({.data = copy.data() + start, .size = static_cast<std::uint32_t>(size)});
+    const std::size_t size = i + 1 == slices ? bytes.size() - start : each;
+    list.push_back({.data = bytes.data() + start, .size = static_cast<std::uint32_t>(size)});
   }
-  submit({.kind = TxKind::Send, .conn = conn, .token = token, .slices = list});
+  return list;
+}
+
+std::uint64_t Driver::send_datagram(const dataplane::DatagramFlow& flow, std::string_view bytes, bool is_lent,
+                                    std::size_t slices) {
+  const std::uint64_t token = ++token_;
+  std::string& copy = lent_[token] = std::string(bytes);
+  // Nobody may read the flow after submit().
+  dataplane::DatagramFlow to = flow;
+  if (is_lent) {
+    stale_[token] = ConnId{};
+  }
+  submit({.kind = TxKind::SendDatagram, .token = is_lent ? token : 0, .slices = cut(copy, slices), .flow = &to});
+  to = {};
+  if (!is_lent) {
+    std::ranges::fill(copy, '\0');
+    lent_.erase(token);
+    return 0;
+  }
   return token;
 }
 

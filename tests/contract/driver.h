@@ -28,6 +28,7 @@ struct Seen {
   ConnId conn{};
   std::uint64_t token = 0;
   std::string bytes{};
+  dataplane::DatagramFlow flow{};
 };
 
 class Driver {
@@ -47,6 +48,10 @@ class Driver {
 
   /// Sends a copy of `bytes`, cut into `slices` pieces, and returns the token.
   std::uint64_t send(ConnId conn, std::string_view bytes, std::size_t slices = 1);
+  /// Sends a copy of `bytes` to `flow`, cut into `slices` pieces. Lent: with a token, which is returned; else the copy
+  /// is spoilt as soon as submit() has returned.
+  std::uint64_t send_datagram(const dataplane::DatagramFlow& flow, std::string_view bytes, bool is_lent,
+                              std::size_t slices = 1);
   void close(ConnId conn);
   void abort(ConnId conn);
   void pause(ConnId conn, std::string_view unconsumed = {});
@@ -58,6 +63,8 @@ class Driver {
   [[nodiscard]] std::vector<Seen>& seen() { return seen_; }
   [[nodiscard]] std::size_t count(dataplane::EventKind kind, ConnId conn) const;
   [[nodiscard]] std::size_t count(dataplane::EventKind kind) const;
+  /// Of the lent datagrams.
+  [[nodiscard]] std::size_t unreleased_datagrams() const { return stale_.size(); }
   /// The connection opened as the `index`-th of this driver; waits for it.
   ConnId opened(std::size_t index = 0);
   [[nodiscard]] std::vector<ConnId> open_connections() const;
@@ -90,6 +97,7 @@ class Driver {
 
   void submit(const dataplane::TxOp& op) { transport_.submit(clock_.now(), {&op, 1}); }
   void check(const dataplane::Event& event);
+  static std::vector<dataplane::Slice> cut(const std::string& bytes, std::size_t slices);
 
   dataplane::Transport& transport_;
   SystemClock clock_;

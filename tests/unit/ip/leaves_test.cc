@@ -96,10 +96,14 @@ TEST(PortTable, OpensEachPortOnce) {
   EXPECT_EQ(ports.bind(53), 1);
   EXPECT_EQ(ports.find(53), 1);
   EXPECT_FALSE(ports.find(54));
-  for (std::uint16_t port = 1000; port < 1000 + udp::PortTable::kPortsMax - 2; ++port) {
-    EXPECT_TRUE(ports.bind(port));
+  for (std::size_t port = 20'000; port < 20'000 + udp::PortTable::kPortsMax - 2; ++port) {
+    EXPECT_TRUE(ports.bind(static_cast<std::uint16_t>(port)));
   }
   EXPECT_FALSE(ports.bind(9999));
+  ports.unbind(53);
+  EXPECT_FALSE(ports.find(53));
+  EXPECT_EQ(ports.bind(9999), 1);
+  EXPECT_FALSE(ports.bind(53));
 }
 
 TEST(LentTable, TellsATokenWhenItsLastPieceIsBack) {

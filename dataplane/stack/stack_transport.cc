@@ -1,0 +1,435 @@
+#include "dataplane/stack/stack_transport.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace millrace::stack {
+namespace {
+
+using dataplane::CloseReason;
+using dataplane::Event;
+using dataplane::EventKind;
+using dataplane::TxKind;
+using dataplane::TxOp;
+
+constexpr std::uint32_t kEphemeralFirst = 49'152;  // RFC 6335 6: dynamic ports
+constexpr std::uint32_t kEphemeralPorts = 16'384;
+constexpr std::uint32_t kSendsPerConnection = 64;
+constexpr Duration kPause = nanoseconds(50);  // about what one pause takes
+
+static_assert(sizeof(dataplane::IpBytes) == sizeof(wire::IpAddress));
+
+wire::IpAddress address_of(const dataplane::IpBytes& bytes) noexcept { return {bytes}; }
+
+/// Nothing: a family that is not ours.
+std::optional<wire::IpAddress> address_of(const dataplane::Endpoint& endpoint) noexcept {
+  if (endpoint.address.ss_family == AF_INET) {
+    sockaddr_in in;
+    std::memcpy(&in, &endpoint.address, sizeof in);
+    return wire::IpAddress::v4(ntohl(in.sin_addr.s_addr));
+  }
+  if (endpoint.address.ss_family == AF_INET6) {
+    sockaddr_in6 in6;
+    std::memcpy(&in6, &endpoint.address, sizeof in6);
+    return wire::IpAddress::v6(reinterpret_cast<const std::byte*>(in6.sin6_addr.s6_addr));
+  }
+  return std::nullopt;
+}
+
+std::string text_of(const wire::IpAddress& address, std::uint16_t port) {
+  char digits[INET6_ADDRSTRLEN] = "?";
+  if (address.is_v4()) {
+    inet_ntop(AF_INET, address.bytes.data() + 12, digits, sizeof digits);
+    return std::string("udp:") + digits + ":" + std::to_string(port);
+  }
+  inet_ntop(AF_INET6, address.bytes.data(), digits, sizeof digits);
+  return std::string("udp6:[") + digits + "]:" + std::to_string(port);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StackTransport>> StackTransport::create(port::FramePort& port,
+                                                               const ip::HostAddresses& addresses,
+                                                               const StackTransportOptions& options) {
+  if (options.ports.size() + options.connections_max > udp::PortTable::kPortsMax) {
+    return fail("more than " + std::to_string(udp::PortTable::kPortsMax) + " UDP ports on one core");
+  }
+  std::unique_ptr<StackTransport> transport(new StackTransport(port, addresses, options));
+  for (const std::uint16_t udp_port : options.ports) {
+    if (!transport->stack_.bind_udp(udp_port)) {
+      return fail("UDP port " + std::to_string(udp_port) + " cannot be had: 0, or named twice");
+    }
+  }
+  return transport;
+}
+
+StackTransport::StackTransport(port::FramePort& port, const ip::HostAddresses& addresses,
+                               const StackTransportOptions& options)
+    : port_(port),
+      options_(options),
+      stack_(port, addresses, options.stack),
+      connections_(options.connections_max),
+      slot_of_(options.ports.size() + options.connections_max),
+      listeners_(static_cast<std::uint16_t>(options.ports.size())),
+      next_port_(static_cast<std::uint32_t>(options.stack.seed % kEphemeralPorts)) {
+  pending_.reserve(1024);
+  for (std::uint32_t slot = options.connections_max; slot-- > 0;) {
+    free_.push_back(slot);
+  }
+}
+
+// --- events
+
+std::size_t StackTransport::poll(Instant now, std::span<Event> out, Duration wait) noexcept {
+  MR_ASSERT(!out.empty());
+  told_held_.clear();
+  count_idle(now);
+  std::size_t count = take_in(now, out);
+  if (count == 0 && wait.ns > 0) {
+    count = rest(now, out, wait);
+  } else if (count > 0) {
+    naps_.reset();
+  }
+  was_idle_ = count == 0;
+  return count;
+}
+
+/// A turn that found nothing lasted until now.
+void StackTransport::count_idle(Instant now) noexcept {
+  if (was_idle_ && now > last_poll_) {
+    counters_.idle_us += static_cast<std::uint64_t>((now - last_poll_).ns / 1000);
+    last_poll_ = last_poll_ + nanoseconds((now - last_poll_).ns / 1000 * 1000);
+  } else {
+    last_poll_ = now;
+  }
+}
+
+std::size_t StackTransport::rest(Instant now, std::span<Event> out, Duration wait) noexcept {
+  const Instant end = now + wait;
+  bool has_napped = false;
+  while (now < end) {
+    const Duration nap = std::min(naps_.next(), end - now);
+    bool was_woken = false;
+    if (nap.ns == 0) {
+      pause_processor();
+      was_woken = waker_.take();
+      now = now + kPause;
+    } else {
+      counters_.polls_that_slept += has_napped ? 0 : 1;
+      has_napped = true;
+      ++counters_.naps;
+      counters_.napped_us += static_cast<std::uint64_t>(nap.ns / 1000);
+      was_woken = waker_.nap(nap);
+      now = now + nap;
+    }
+    const std::size_t count = take_in(now, out);
+    if (count > 0 || was_woken) {
+      naps_.reset();
+      return count;
+    }
+  }
+  return 0;
+}
+
+std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept {
+  std::size_t count = tell_pending(out);
+  count += tell_held(out.subspan(count));
+  // As many as there is room for: each makes one event at most.
+  const std::size_t got =
+      stack_.poll(now, std::span(datagrams_).first(std::min(datagrams_.size(), out.size() - count)));
+  const std::size_t before = count;
+  for (std::size_t i = 0; i < got; ++i) {
+    count += tell(datagrams_[i], flows_[i], out[count]) ? 1 : 0;
+  }
+  counters_.receive_buffers_lent = count - before;
+  take_refusals();
+  for (std::uint64_t token = 0; stack_.take_released(token);) {
+    pending_.push_back({.kind = EventKind::Released, .token = token});
+  }
+  count += tell_pending(out.subspan(count));
+  return count + tell_closed(out.subspan(count));
+}
+
+bool StackTransport::tell(const Datagram& datagram, dataplane::DatagramFlow& flow, Event& event) noexcept {
+  const std::string_view bytes(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
+  if (datagram.socket < listeners_) {
+    const auto socket = static_cast<std::uint16_t>(options_.socket_base + datagram.socket);
+    flow = {.peer = datagram.flow.source.bytes,
+            .local = datagram.flow.destination.bytes,
+            .peer_port = datagram.flow.source_port,
+            .local_port = datagram.flow.destination_port,
+            .socket = socket};
+    event = {.kind = EventKind::Datagram, .listener = socket, .bytes = bytes, .flow = &flow};
+    ++counters_.datagrams_received;
+    counters_.bytes_received += bytes.size();
+    return true;
+  }
+  const std::uint32_t slot = slot_of_[datagram.socket];
+  Connection& connection = connections_[slot];
+  if (datagram.flow.source_port != connection.flow.destination_port ||
+      datagram.flow.source != connection.flow.destination || datagram.flow.destination != connection.flow.source) {
+    ++not_kept_;  // a stranger who found an ephemeral port
+    return false;
+  }
+  if (bytes.empty()) {
+    return false;
+  }
+  if (MR_UNLIKELY(connection.is_paused || !connection.held.empty())) {
+    if (connection.held.size() < kHeldMax) {
+      connection.held.emplace_back(bytes);
+      held_bytes_ += bytes.size();
+    } else {
+      ++not_kept_;
+    }
+    return false;
+  }
+  event = {.kind = EventKind::Bytes, .conn = id_of(slot), .bytes = bytes};
+  ++counters_.datagrams_received;
+  counters_.bytes_received += bytes.size();
+  return true;
+}
+
+std::size_t StackTransport::tell_pending(std::span<Event> out) noexcept {
+  const std::size_t count = std::min(out.size(), pending_.size() - pending_begin_);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = pending_[pending_begin_ + i];
+    counters_.sends_in_flight -= out[i].kind == EventKind::Released ? 1 : 0;
+  }
+  pending_begin_ += count;
+  if (pending_begin_ == pending_.size()) {
+    pending_.clear();
+    pending_begin_ = 0;
+  }
+  return count;
+}
+
+std::size_t StackTransport::tell_held(std::span<Event> out) noexcept {
+  std::size_t count = 0;
+  while (!resuming_.empty() && count < out.size()) {
+    const std::uint32_t slot = resuming_.back();
+    Connection& connection = connections_[slot];
+    while (!connection.is_paused && !connection.held.empty() && count < out.size()) {
+      const std::string& bytes = told_held_.emplace_back(std::move(connection.held.front()));
+      connection.held.pop_front();
+      held_bytes_ -= bytes.size();
+      out[count++] = {.kind = EventKind::Bytes, .conn = id_of(slot), .bytes = bytes};
+    }
+    if (connection.is_paused || connection.held.empty()) {
+      connection.is_resuming = false;
+      resuming_.pop_back();
+    }
+  }
+  return count;
+}
+
+/// Last: when nothing is pending, every Send that named them was Released.
+std::size_t StackTransport::tell_closed(std::span<Event> out) noexcept {
+  std::size_t count = 0;
+  while (!closing_.empty() && pending_.empty() && count < out.size()) {
+    const std::uint32_t slot = closing_.back();
+    closing_.pop_back();
+    Connection& connection = connections_[slot];
+    out[count++] = {.kind = EventKind::Closed, .reason = connection.reason, .conn = id_of(slot)};
+    connection = {.generation = connection.generation + 1};
+    free_.push_back(slot);
+    --counters_.connections_open;
+  }
+  return count;
+}
+
+void StackTransport::take_refusals() noexcept {
+  for (const Refusal& refusal : stack_.refusals()) {
+    if (refusal.socket < listeners_) {
+      continue;  // a client that left before its answer came
+    }
+    const ConnId id = id_of(slot_of_[refusal.socket]);
+    Connection* connection = find(id);
+    if (connection != nullptr && connection->flow == refusal.flow) {
+      close(id, *connection, CloseReason::Reset);
+    }
+  }
+}
+
+// --- operations
+
+void StackTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
+  for (const TxOp& op : ops) {
+    if (MR_LIKELY(op.kind == TxKind::SendDatagram)) {
+      send_datagram(now, op);
+      continue;
+    }
+    if (op.kind == TxKind::Send) {
+      send(now, op);
+      continue;
+    }
+    Connection* connection = find(op.conn);
+    if (connection == nullptr) {
+      continue;
+    }
+    switch (op.kind) {
+      case TxKind::Close:
+      case TxKind::Abort:
+        close(op.conn, *connection, CloseReason::Requested);
+        break;
+      case TxKind::Pause:
+        pause(*connection, op.unconsumed);
+        break;
+      case TxKind::Resume:
+        resume(op.conn, *connection);
+        break;
+      case TxKind::Send:
+      case TxKind::SendDatagram:
+        break;
+    }
+  }
+  stack_.flush(now);
+}
+
+void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
+  const dataplane::DatagramFlow& flow = *op.flow;
+  const Sent sent = stack_.send(now, {.flow = {.source = address_of(flow.local),
+                                               .destination = address_of(flow.peer),
+                                               .source_port = flow.local_port,
+                                               .destination_port = flow.peer_port},
+                                      .slices = op.slices,
+                                      .token = op.token,
+                                      .may_lend = op.token != 0});
+  ++(sent == Sent::Dropped ? counters_.datagrams_not_sent : counters_.datagrams_sent);
+  if (op.token != 0) {
+    ++counters_.sends_in_flight;
+    if (sent != Sent::Lent) {
+      pending_.push_back({.kind = EventKind::Released, .token = op.token});
+    }
+  }
+}
+
+void StackTransport::send(Instant now, const TxOp& op) noexcept {
+  if (const Connection* connection = find(op.conn)) {
+    // Copied, so that Released keeps its order (rule 3).
+    const Sent sent = stack_.send(now, {.flow = connection->flow, .slices = op.slices, .may_lend = false});
+    ++(sent == Sent::Dropped ? counters_.datagrams_not_sent : counters_.datagrams_sent);
+    ++counters_.sends;
+  }
+  ++counters_.sends_in_flight;
+  pending_.push_back({.kind = EventKind::Released, .conn = op.conn, .token = op.token});
+}
+
+void StackTransport::pause(Connection& connection, std::string_view unconsumed) noexcept {
+  connection.is_paused = true;
+  if (!unconsumed.empty()) {
+    connection.held.emplace(connection.held.begin() + static_cast<std::ptrdiff_t>(connection.handed_back), unconsumed);
+    ++connection.handed_back;
+    held_bytes_ += unconsumed.size();
+  }
+}
+
+void StackTransport::resume(ConnId id, Connection& connection) noexcept {
+  connection.is_paused = false;
+  connection.handed_back = 0;
+  if (!connection.held.empty() && !connection.is_resuming) {
+    connection.is_resuming = true;
+    resuming_.push_back(id.slot);
+  }
+}
+
+void StackTransport::close(ConnId id, Connection& connection, CloseReason reason) noexcept {
+  stack_.unbind_udp(connection.flow.source_port);
+  for (const std::string& bytes : connection.held) {
+    held_bytes_ -= bytes.size();
+  }
+  if (connection.is_resuming) {
+    std::erase(resuming_, id.slot);
+  }
+  connection.held.clear();
+  connection.is_open = false;
+  connection.reason = reason;
+  closing_.push_back(id.slot);
+}
+
+Status StackTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noexcept {
+  if (!to.is_datagram) {
+    return Status::Unsupported;
+  }
+  const auto peer = address_of(to);
+  if (!peer || to.port() == 0) {
+    return Status::Invalid;
+  }
+  const auto source = stack_.addresses().source_for(*peer);
+  if (!source || !stack_.addresses().next_hop(*peer)) {
+    return Status::Invalid;
+  }
+  if (free_.empty()) {
+    return Status::Exhausted;
+  }
+  std::optional<std::uint16_t> socket;
+  std::uint16_t port = 0;
+  for (std::uint32_t tries = 0; tries < kEphemeralPorts && !socket; ++tries) {
+    port = static_cast<std::uint16_t>(kEphemeralFirst + next_port_++ % kEphemeralPorts);
+    socket = stack_.bind_udp(port);
+  }
+  if (!socket) {
+    return Status::Exhausted;
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  slot_of_[*socket] = slot;
+  connections_[slot].is_open = true;
+  connections_[slot].flow = {
+      .source = *source, .destination = *peer, .source_port = port, .destination_port = to.port()};
+  conn = id_of(slot);
+  ++counters_.connections_open;
+  pending_.push_back({.kind = EventKind::Opened, .conn = conn});
+  return Status::Ok;
+}
+
+/// The ports close too: who still asks is told so by ICMP.
+void StackTransport::stop_accepting() noexcept {
+  for (std::size_t i = 0; i < listeners_; ++i) {
+    stack_.unbind_udp(options_.ports[i]);
+  }
+  listeners_ = 0;  // their numbers may be given to connections now
+}
+
+dataplane::Capabilities StackTransport::capabilities() const noexcept {
+  const bool lends = port_.capabilities().tx_segments_max > 1 && options_.stack.zero_copy_bytes_min > 0;
+  return {.sends_per_connection_max = kSendsPerConnection,
+          .slices_per_send_max = 64,
+          .connections_max = options_.connections_max,
+          .datagram_lend_bytes_min = lends ? options_.stack.zero_copy_bytes_min : 0};
+}
+
+const dataplane::TransportCounters& StackTransport::counters() const noexcept {
+  counters_.bytes_sent = stack_.counters().bytes_sent;
+  counters_.bytes_held_for_paused = held_bytes_;
+  counters_.datagrams_not_received = port_.counters().rx_missed + not_kept_;
+  return counters_;
+}
+
+StackTransport::Connection* StackTransport::find(ConnId id) noexcept {
+  return id.slot < connections_.size() && connections_[id.slot].generation == id.generation &&
+                 connections_[id.slot].is_open
+             ? &connections_[id.slot]
+             : nullptr;
+}
+
+const StackTransport::Connection* StackTransport::find(ConnId id) const noexcept {
+  return const_cast<StackTransport*>(this)->find(id);
+}
+
+std::string StackTransport::peer_text(ConnId conn) const {
+  const Connection* connection = find(conn);
+  return connection == nullptr ? std::string()
+                               : text_of(connection->flow.destination, connection->flow.destination_port);
+}
+
+std::string StackTransport::listener_text(ConnId conn) const {
+  const Connection* connection = find(conn);
+  return connection == nullptr ? std::string() : text_of(connection->flow.source, connection->flow.source_port);
+}
+
+}  // namespace millrace::stack
