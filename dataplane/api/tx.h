@@ -14,6 +14,7 @@ namespace millrace::dataplane {
 struct Slice {
   const char* data = nullptr;
   std::uint32_t size = 0;
+  bool must_copy = false;  ///< SendDatagram: not lent even when others of the datagram are
 };
 
 enum class TxKind : std::uint8_t {

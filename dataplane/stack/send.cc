@@ -16,18 +16,18 @@ using wire::Drop;
 
 constexpr std::uint32_t kDatagramBytesMax = 65'535;
 
-/// Calls `visit(Bytes, is_slice)` for the parts of header and slices that lie in [begin, begin + bytes) of the two
+/// Calls `visit(Bytes, may_lend)` for the parts of header and slices that lie in [begin, begin + bytes) of the two
 /// together, until it returns false.
 template <typename Visit>
 bool for_each_part(Bytes header, std::span<const Slice> slices, std::uint32_t begin, std::uint32_t bytes,
                    Visit&& visit) noexcept {
   const std::uint32_t end = begin + bytes;
   std::uint32_t at = 0;
-  const auto visit_part = [&](Bytes part, bool is_slice) {
+  const auto visit_part = [&](Bytes part, bool may_lend) {
     const auto size = static_cast<std::uint32_t>(part.size());
     const std::uint32_t from = std::max(begin, at);
     const std::uint32_t to = std::min(end, at + size);
-    const bool goes_on = from >= to || visit(part.subspan(from - at, to - from), is_slice);
+    const bool goes_on = from >= to || visit(part.subspan(from - at, to - from), may_lend);
     at += size;
     return goes_on;
   };
@@ -38,7 +38,7 @@ bool for_each_part(Bytes header, std::span<const Slice> slices, std::uint32_t be
     if (at >= end) {
       break;
     }
-    if (!visit_part({reinterpret_cast<const std::byte*>(slice.data), slice.size}, true)) {
+    if (!visit_part({reinterpret_cast<const std::byte*>(slice.data), slice.size}, !slice.must_copy)) {
       return false;
     }
   }
@@ -80,7 +80,7 @@ Sent HostStack::send(Instant now, const OutDatagram& datagram) noexcept {
                   .device_sums_udp = device_sums};
   const bool lends = datagram.may_lend && options_.zero_copy_bytes_min > 0 && capabilities_.tx_segments_max > 1 &&
                      std::ranges::any_of(datagram.slices, [&](const Slice& slice) {
-                       return slice.size >= options_.zero_copy_bytes_min;
+                       return !slice.must_copy && slice.size >= options_.zero_copy_bytes_min;
                      });
   if (lends) {
     payload.lent = lent_.open(datagram.token);
@@ -157,8 +157,8 @@ bool HostStack::fill_packet(buf::Packet& packet, const Payload& payload, const i
 /// False: it takes too many segments, or the port had none left.
 bool HostStack::attach_from(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept {
   std::uint32_t segments = 1;
-  return for_each_part(payload.header, payload.slices, range.offset_bytes, range.bytes, [&](Bytes part, bool is_slice) {
-    if (segments == 1 && (!is_slice || part.size() < options_.zero_copy_bytes_min)) {
+  return for_each_part(payload.header, payload.slices, range.offset_bytes, range.bytes, [&](Bytes part, bool may_lend) {
+    if (segments == 1 && (!may_lend || part.size() < options_.zero_copy_bytes_min)) {
       copy_behind(packet, part);
       return true;
     }

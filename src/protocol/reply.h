@@ -32,6 +32,7 @@ inline constexpr std::string_view kOutOfMemoryWriting = "SERVER_ERROR out of mem
 inline constexpr std::string_view kOutOfMemoryReading = "SERVER_ERROR Out of memory during read\r\n";
 inline constexpr std::string_view kBadShutdownMode = "CLIENT_ERROR invalid shutdown mode\r\n";
 inline constexpr std::string_view kShutdownDisabled = "SERVER_ERROR: shutdown not enabled\r\n";
+inline constexpr std::string_view kTooLongForUdp = "SERVER_ERROR response too long for UDP\r\n";
 inline constexpr std::string_view kTooManyConnections = "ERROR Too many open connections\r\n";
 }  // namespace reply
 

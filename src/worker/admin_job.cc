@@ -50,7 +50,8 @@ void Worker::take_visited(std::uint64_t token) noexcept {
 }
 
 void Worker::finish_job(AdminJob& job) noexcept {
-  Connection* connection = connections_.find(job.round.connection);
+  const ConnId id = job.round.connection;
+  Connection* connection = ExchangeTable::is_exchange(id) ? exchanges_.find(id) : connections_.find(id);
   if (connection == nullptr) {
     return;  // whoever asked has gone
   }

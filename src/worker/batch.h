@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "dataplane/api/datagram.h"
 #include "protocol/request.h"
 #include "store/types.h"
 #include "worker/connection.h"
@@ -16,10 +17,18 @@
 
 namespace millrace::worker {
 
+/// A datagram that is answered at once: no connection, no exchange.
+struct DatagramOp {
+  const dataplane::DatagramFlow* flow = nullptr;  ///< the event's; null: the operation is a connection's
+  std::uint32_t request_bytes = 0;
+  std::uint16_t request_id = 0;
+};
+
 struct Op {
   protocol::Request request;
   KeyHash hash;
   Connection* connection = nullptr;
+  DatagramOp datagram;
   /// A neighbour was asked already: this only keeps the place of its reply.
   bool is_remote = false;
   std::uint64_t token = 0;  ///< is_remote with a reply: the hole waiting to be put in its place

@@ -61,6 +61,7 @@ struct Connection {
   bool close_requested = false;  ///< the transport was told to close
   bool is_closing = false;       ///< close once everything is sent
   bool is_counted = false;       ///< holds one of the -c connections
+  bool is_exchange = false;      ///< an Exchange: one datagram long
   std::uint16_t listener = 0;
   std::int64_t active_s = 0;
   ReplyStream replies;

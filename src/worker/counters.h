@@ -18,6 +18,14 @@ struct WorkerCounters {
   std::uint64_t turns_idle = 0;
   std::uint64_t requests = 0;
   std::uint64_t batches = 0;
+  // Datagrams; what they ask is counted like anybody's.
+  std::uint64_t udp_requests = 0;          ///< datagrams with a header that can be answered
+  std::uint64_t udp_exchanges = 0;         ///< of them those that could not be answered at once
+  std::uint64_t udp_drop_no_header = 0;    ///< shorter than a header
+  std::uint64_t udp_drop_not_whole = 0;    ///< says that it is one of several
+  std::uint64_t udp_drop_unfinished = 0;   ///< ends inside a command, which was not carried out
+  std::uint64_t udp_drop_amplifies = 0;    ///< answers longer than the question, from outside --udp-allow: not sent
+  std::uint64_t udp_drop_no_exchange = 0;  ///< too many were waiting
 };
 
 }  // namespace millrace::worker

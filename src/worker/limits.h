@@ -5,6 +5,8 @@
 
 #include "mesh/message.h"
 #include "protocol/limits.h"
+#include "protocol/reply.h"
+#include "protocol/udp_frame.h"
 
 namespace millrace::worker {
 
@@ -38,6 +40,28 @@ inline constexpr std::uint32_t kLentValuesMax = 8;
 /// Slices gathered into one send; beyond a few small ones a copy is cheaper.
 inline constexpr std::uint32_t kSlicesPerSendMax = 64;
 inline constexpr std::uint32_t kSlicesBeforeCopy = 4;
+
+/// Request datagrams of a worker that wait for something (a neighbour, a job, the transport); more are dropped.
+inline constexpr std::uint32_t kExchangesMax = 1024;
+/// What the answer to one datagram may come to before it is refused: it is whole before its first byte is sent.
+inline constexpr std::uint32_t kExchangeBytesMax = 256 * 1024;
+inline constexpr std::uint32_t kExchangeNodesMax = 4096;
+inline constexpr std::uint32_t kExchangeLentValuesMax = 64;
+/// Datagrams of one answer sent in a turn, and waiting for Released: others want to be served as well.
+inline constexpr std::uint32_t kDatagramsPerTurnMax = 32;
+inline constexpr std::uint32_t kDatagramsLentMax = 64;
+/// A value up to this is copied into a datagram that leaves in the same turn.
+inline constexpr std::uint32_t kDatagramValueBytesMax = 1024;
+/// A piece of a value shorter than this is copied together with what stands before it.
+inline constexpr std::uint32_t kDatagramSliceBytesMin = 256;
+inline constexpr std::uint32_t kSlicesPerDatagramMax = 16;
+/// A turn's datagrams before they are handed to the transport.
+inline constexpr std::uint32_t kDatagramScratchBytes = 64 * 1024;
+inline constexpr std::uint32_t kDatagramSlicesMax = 512;
+static_assert(protocol::kUdpHeaderBytes + protocol::kValueLineBytesMax + kDatagramValueBytesMax + 2 + 5 <=
+              protocol::kUdpDatagramBytesMax);
+// Between two slices of a value that are not copied stands at most one that is.
+static_assert(2 * (protocol::kUdpBodyBytesMax / kDatagramSliceBytesMin + 1) + 1 <= kSlicesPerDatagramMax);
 
 /// Keys copied out of a connection's carry for the length of a batch.
 inline constexpr std::uint32_t kBatchKeyBytes = 4096;

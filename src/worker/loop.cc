@@ -18,6 +18,7 @@ Worker::Worker(const WorkerParts& parts)
       session_options_{.item_bytes_max = parts.shared.item_bytes_max},
       sends_per_connection_(std::min(parts.transport.capabilities().sends_per_connection_max,
                                      std::uint32_t{ReplyStream::kSendsInFlightMax})),
+      datagram_lend_bytes_min_(parts.transport.capabilities().datagram_lend_bytes_min),
       connections_(parts.transport.capabilities().connections_max),
       prefix_stats_(parts.shared.prefix_delimiter, parts.shared.detail_at_start),
       events_(kEventsPerTurnMax),
@@ -71,10 +72,12 @@ void Worker::run(Duration drain_limit) noexcept {
   while (connections_.count() > 0 && clock_.now() < last) {
     turn(true);
   }
+  drop_exchanges();
 }
 
 bool Worker::is_drained() const noexcept {
-  return connections_.count() == 0 && holes_outstanding_ == 0 && parked_.empty() && jobs_.empty();
+  return connections_.count() == 0 && exchanges_.count() == 0 && holes_outstanding_ == 0 && parked_.empty() &&
+         jobs_.empty();
 }
 
 void Worker::read_clock() noexcept {
@@ -83,7 +86,9 @@ void Worker::read_clock() noexcept {
   now_s_ = static_cast<store::Seconds>(1 + now_.ns / 1'000'000'000);
 }
 
-bool Worker::has_work_waiting() const noexcept { return !parked_.empty() || !ops_.empty(); }
+bool Worker::has_work_waiting() const noexcept {
+  return !parked_.empty() || !ops_.empty() || !next_turn_.empty() || !to_send_.empty();
+}
 
 void Worker::close_all() noexcept {
   is_draining_ = true;

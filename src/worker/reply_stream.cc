@@ -268,6 +268,16 @@ void ReplyStream::on_released(ReplyMemory& memory, LoanReader& reader) noexcept 
   }
 }
 
+std::uint64_t ReplyStream::whole_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const ReplyNode* node = head_; node != nullptr; node = node->next) {
+    bytes += node->kind == NodeKind::Bytes  ? node->end - node->begin
+             : node->kind == NodeKind::Lent ? node->loan.value_bytes
+                                            : 0;
+  }
+  return bytes;
+}
+
 void ReplyStream::drop(ReplyMemory& memory, LoanReader& reader) noexcept {
   MR_ASSERT(sends_in_flight_ == 0);
   while (head_ != nullptr) {

@@ -123,6 +123,14 @@ class ReplyStream {
 
   [[nodiscard]] bool is_empty() const noexcept { return head_ == nullptr && sends_in_flight_ == 0; }
   [[nodiscard]] bool has_sendable() const noexcept { return head_ != nullptr && head_->kind != NodeKind::Hole; }
+  /// For ReplyReader.
+  [[nodiscard]] const ReplyNode* first() const noexcept { return head_; }
+  /// All that is in the list; holes count nothing.
+  [[nodiscard]] std::uint64_t whole_bytes() const noexcept;
+  /// Whether more was said than an answer by datagrams may be.
+  [[nodiscard]] bool is_over_exchange_limit() const noexcept {
+    return unsent_bytes_ > kExchangeBytesMax || node_count_ > kExchangeNodesMax || lent_count_ > kExchangeLentValuesMax;
+  }
   [[nodiscard]] std::uint32_t sends_in_flight() const noexcept { return sends_in_flight_; }
   [[nodiscard]] std::uint32_t holes() const noexcept { return holes_; }
   [[nodiscard]] bool is_over_limit() const noexcept {

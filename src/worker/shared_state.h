@@ -34,7 +34,7 @@ struct SharedState {
   bool detail_at_start = false;
   char prefix_delimiter = ':';
   bool polls = false;
-  std::vector<dataplane::IpPrefix> udp_allow;  ///< who may be answered with more bytes than he sent
+  std::vector<dataplane::IpPrefix> udp_allow;                 ///< who may be answered with more bytes than he sent
   std::vector<std::pair<std::string, std::string>> settings;  ///< `stats settings`, made by config
 
   // One entry a worker; set before any worker turns.

@@ -37,6 +37,10 @@ void Worker::execute_batch() noexcept {
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     const Op& op = batch_[i];
+    if (op.datagram.flow != nullptr) {
+      execute_datagram(op);
+      continue;
+    }
     const protocol::Request& request = op.request;
     Connection& connection = *op.connection;
     if (!op.is_remote) {

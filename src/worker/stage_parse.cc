@@ -57,6 +57,7 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
   Op& op = batch_.add();
   op.request = request;
   op.connection = &connection;
+  op.datagram.flow = nullptr;
   op.is_remote = false;
   op.token = 0;
   if (request.key.empty()) {  // the end of a get line whose keys have gone before
@@ -89,6 +90,10 @@ void Worker::refuse(Connection& connection, std::string_view error) noexcept {
 void Worker::hand_back(Connection& connection, std::string_view bytes) noexcept {
   if ((connection.blocked & kBlockedByClose) != 0) {
     return;  // nobody will read them
+  }
+  if (connection.is_exchange) {
+    static_cast<Exchange&>(connection).rest.assign(bytes);  // its datagram is gone with the turn
+    return;
   }
   connection.is_paused = true;
   queue_op({.kind = dataplane::TxKind::Pause, .conn = connection.id, .unconsumed = bytes});

@@ -197,10 +197,19 @@ void Worker::take_event(const dataplane::Event& event) noexcept {
     open_connection(event);
     return;
   }
+  if (event.kind == dataplane::EventKind::Datagram) {
+    take_datagram(event);
+    return;
+  }
+  if (event.kind == dataplane::EventKind::Released && !event.conn.is_valid()) {
+    take_released_datagram(event.token);
+    return;
+  }
   Connection* connection = connections_.find(event.conn);
   MR_ASSERT(connection != nullptr);
   switch (event.kind) {
     case dataplane::EventKind::Opened:
+    case dataplane::EventKind::Datagram:
       return;
     case dataplane::EventKind::Bytes:
       take_bytes(*connection, event.bytes);
@@ -212,8 +221,6 @@ void Worker::take_event(const dataplane::Event& event) noexcept {
     case dataplane::EventKind::PeerFinished:
       connection->peer_finished = true;
       want_send(*connection);
-      return;
-    case dataplane::EventKind::Datagram:
       return;
     case dataplane::EventKind::Closed:
       forget_connection(*connection);

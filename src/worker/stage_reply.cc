@@ -10,7 +10,13 @@ using dataplane::TxKind;
 
 /// Called whenever a connection's replies have grown, whatever made them: also what is too much is seen here.
 void Worker::want_send(Connection& connection) noexcept {
-  if (MR_UNLIKELY(connection.replies.is_over_limit()) && (connection.blocked & kBlockedByOutput) == 0) {
+  if (MR_UNLIKELY(connection.is_exchange)) {
+    auto& exchange = static_cast<Exchange&>(connection);
+    if (!exchange.is_answering && !exchange.is_too_long && exchange.replies.is_over_exchange_limit()) {
+      exchange.is_too_long = true;
+      exchange.blocked |= kBlockedByClose;  // what follows in the datagram is not looked at
+    }
+  } else if (MR_UNLIKELY(connection.replies.is_over_limit()) && (connection.blocked & kBlockedByOutput) == 0) {
     connection.blocked |= kBlockedByOutput;
     ++counters_.paused_for_output;
   }
@@ -21,9 +27,18 @@ void Worker::want_send(Connection& connection) noexcept {
 }
 
 void Worker::send_replies() noexcept {
+  for (Exchange* exchange : next_turn_) {
+    exchange->is_in_next_turn = false;
+    want_send(*exchange);
+  }
+  next_turn_.clear();
   for (std::size_t i = 0; i < to_send_.size(); ++i) {  // it grows when a connection is unblocked
     Connection& connection = *to_send_[i];
     connection.is_in_send_list = false;
+    if (connection.is_exchange) {
+      advance_exchange(static_cast<Exchange&>(connection));
+      continue;
+    }
     send_replies_of(connection);
     // Here and not where a Send is released: misses from neighbours leave nothing to send.
     if ((connection.blocked & kBlockedByOutput) != 0 && connection.replies.is_below_half_limit()) {
@@ -68,12 +83,13 @@ void Worker::close_if_done(Connection& connection) noexcept {
 void Worker::queue_op(const dataplane::TxOp& op) noexcept { ops_.push_back(op); }
 
 void Worker::submit_ops() noexcept {
-  if (ops_.empty()) {
-    return;
+  if (!ops_.empty()) {
+    transport_.submit(now_, ops_);
+    ops_.clear();
+    op_slices_used_ = 0;
+    datagrams_out_.clear();
   }
-  transport_.submit(now_, ops_);
-  ops_.clear();
-  op_slices_used_ = 0;
+  end_exchanges();
 }
 
 std::span<const char> Worker::lent_next(const Loan& loan, store::ValueCursor& cursor) const noexcept {

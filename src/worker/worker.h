@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,11 +21,14 @@
 #include "dataplane/api/transport.h"
 #include "mesh/mesh.h"
 #include "protocol/session.h"
+#include "protocol/udp_frame.h"
 #include "store/partition.h"
 #include "worker/admin_job.h"
 #include "worker/batch.h"
 #include "worker/connection.h"
 #include "worker/counters.h"
+#include "worker/datagram_out.h"
+#include "worker/exchange.h"
 #include "worker/prefix_stats.h"
 #include "worker/reply_stream.h"
 #include "worker/shared_state.h"
@@ -73,6 +77,7 @@ class Worker final : private LoanReader {
   [[nodiscard]] const dataplane::Transport& transport() const noexcept { return transport_; }
   [[nodiscard]] WorkerCounters& counters() noexcept { return counters_; }
   [[nodiscard]] const ConnectionTable& connections() const noexcept { return connections_; }
+  [[nodiscard]] const ExchangeTable& exchanges() const noexcept { return exchanges_; }
   [[nodiscard]] ReplyMemory& reply_memory() noexcept { return memory_; }
   [[nodiscard]] PrefixStats& prefix_stats() noexcept { return prefix_stats_; }
   [[nodiscard]] std::uint64_t holes_outstanding() const noexcept { return holes_outstanding_; }
@@ -81,6 +86,7 @@ class Worker final : private LoanReader {
 
  private:
   friend class LocalSink;
+  friend class DatagramSink;
   friend class AnswerSink;
 
   // --- loop.cc
@@ -107,6 +113,24 @@ class Worker final : private LoanReader {
   void refuse(Connection& connection, std::string_view error) noexcept;
   void hand_back(Connection& connection, std::string_view bytes) noexcept;
   void unblock(Connection& connection, Blocked reason) noexcept;
+
+  // --- stage_datagram.cc: a datagram's commands, and its answer
+  void take_datagram(const dataplane::Event& event) noexcept;
+  [[nodiscard]] bool is_single_operation(std::string_view commands, protocol::Request& request) noexcept;
+  void add_datagram_op(const protocol::Request& request, KeyHash hash, const DatagramOp& datagram) noexcept;
+  [[nodiscard]] Exchange* begin_exchange(const Asker& asker) noexcept;
+  void take_commands(Exchange& exchange, std::string_view commands) noexcept;
+  void advance_exchange(Exchange& exchange) noexcept;
+  void begin_answer(Exchange& exchange) noexcept;
+  void continue_answer(Exchange& exchange) noexcept;
+  void send_part(Exchange& exchange, const protocol::UdpSplit::Part& part) noexcept;
+  void take_released_datagram(std::uint64_t token) noexcept;
+  void end_exchanges() noexcept;
+  void drop_exchanges() noexcept;
+  [[nodiscard]] bool may_answer(const dataplane::DatagramFlow& flow, std::uint64_t request_bytes,
+                                std::uint64_t answer_bytes) noexcept;
+  void execute_datagram(const Op& op) noexcept;
+  void answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
 
   // --- stage_value.cc: a value that arrives in pieces
   void begin_value(Connection& connection, const protocol::Request& request) noexcept;
@@ -176,6 +200,7 @@ class Worker final : private LoanReader {
   SharedState& shared_;
   const protocol::SessionOptions session_options_;
   const std::uint32_t sends_per_connection_;
+  const std::uint32_t datagram_lend_bytes_min_;
 
   Instant now_{};
   store::Seconds now_s_ = 1;
@@ -193,6 +218,12 @@ class Worker final : private LoanReader {
   std::vector<dataplane::TxOp> ops_;
   std::vector<std::array<dataplane::Slice, kSlicesPerSendMax>> op_slices_;
   std::size_t op_slices_used_ = 0;
+  ExchangeTable exchanges_;
+  std::vector<Exchange*> next_turn_;  ///< answers of more datagrams than one turn sends
+  std::vector<Exchange*> ended_;      ///< answered; given back after the next submit
+  DatagramOut datagrams_out_;
+  std::optional<protocol::Session> datagram_session_;  ///< looks at datagrams before anything is kept for them
+  dataplane::IpBytes last_allowed_{};
   std::vector<std::unique_ptr<ParkedAsk>> parked_;
   std::vector<std::uint32_t> parked_for_;  ///< how many of them wait for each neighbour
   std::vector<std::unique_ptr<AdminJob>> jobs_;

@@ -11,6 +11,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/assert.h"
@@ -28,9 +29,25 @@ struct SimClient {
   bool is_closed = false;     ///< the server closed it
 };
 
+/// What a worker sent with SendDatagram.
+struct SimDatagram {
+  dataplane::DatagramFlow flow{};
+  std::string bytes;
+};
+
 class SimTransport final : public dataplane::Transport {
  public:
-  SimTransport(std::uint64_t seed, std::uint32_t connections_max) : random_(seed), slots_(connections_max) {}
+  /// `datagram_lend_bytes_min`: as in Capabilities.
+  SimTransport(std::uint64_t seed, std::uint32_t connections_max, std::uint32_t datagram_lend_bytes_min = 0)
+      : datagram_lend_bytes_min_(datagram_lend_bytes_min), random_(seed), slots_(connections_max) {}
+
+  /// Told with the next poll().
+  void datagram(const dataplane::DatagramFlow& flow, std::string bytes) {
+    datagrams_in_.push_back({.flow = flow, .bytes = std::move(bytes)});
+  }
+  [[nodiscard]] bool has_told_datagrams() const { return datagrams_in_.empty(); }
+  /// What was sent since the last call; lent ones only when they were read and released.
+  std::vector<SimDatagram> take_datagrams() { return std::exchange(datagrams_out_, {}); }
 
   /// The client lives as long as the transport.
   SimClient& open() {
@@ -49,6 +66,9 @@ class SimTransport final : public dataplane::Transport {
 
   std::size_t poll(Instant, std::span<dataplane::Event> out, Duration) noexcept override {
     lent_.clear();
+    lent_datagrams_.clear();
+    tell_datagrams();
+    release_datagrams();
     for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
       if (slots_[slot].is_used) {
         advance(slot);
@@ -71,6 +91,10 @@ class SimTransport final : public dataplane::Transport {
 
   void submit(Instant, std::span<const dataplane::TxOp> ops) noexcept override {
     for (const dataplane::TxOp& op : ops) {
+      if (op.kind == dataplane::TxKind::SendDatagram) {
+        send_datagram(op);
+        continue;
+      }
       Slot* slot = find(op.conn);
       if (slot == nullptr) {
         if (op.kind == dataplane::TxKind::Send) {
@@ -87,7 +111,8 @@ class SimTransport final : public dataplane::Transport {
   [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override {
     return {.sends_per_connection_max = 3,
             .slices_per_send_max = 64,
-            .connections_max = static_cast<std::uint32_t>(slots_.size())};
+            .connections_max = static_cast<std::uint32_t>(slots_.size()),
+            .datagram_lend_bytes_min = datagram_lend_bytes_min_};
   }
   [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override { return counters_; }
   dataplane::Waker& waker() noexcept override { return waker_; }
@@ -145,7 +170,46 @@ class SimTransport final : public dataplane::Transport {
         slot.is_paused = false;
         return;
       case dataplane::TxKind::SendDatagram:
-        return;
+        MR_UNREACHABLE();
+    }
+  }
+
+  /// At most 32 a turn, so that a turn's events are never left over.
+  void tell_datagrams() noexcept {
+    for (std::uint32_t i = 0; i < 32 && !datagrams_in_.empty(); ++i) {
+      lent_datagrams_.push_back(std::move(datagrams_in_.front()));
+      datagrams_in_.pop_front();
+      events_.push_back({.kind = dataplane::EventKind::Datagram,
+                         .bytes = lent_datagrams_.back().bytes,
+                         .flow = &lent_datagrams_.back().flow});
+    }
+  }
+  void send_datagram(const dataplane::TxOp& op) noexcept {
+    LentSend send{.token = op.token, .flow = *op.flow, .parts = {}, .delay = static_cast<std::uint32_t>(draw(4))};
+    for (const dataplane::Slice& slice : op.slices) {
+      if (op.token != 0 && !slice.must_copy && slice.size >= datagram_lend_bytes_min_) {
+        send.parts.push_back({.lent = slice, .copied = {}});
+      } else {
+        send.parts.push_back({.lent = {}, .copied = std::string(slice.data, slice.size)});
+      }
+    }
+    if (op.token == 0) {
+      read(send);
+    } else {
+      MR_ASSERT(datagram_lend_bytes_min_ != 0);
+      lent_sends_.push_back(std::move(send));
+    }
+  }
+  /// In any order, after any time.
+  void release_datagrams() noexcept {
+    for (std::size_t i = 0; i < lent_sends_.size() && events_.size() < 64;) {
+      if (lent_sends_[i].delay-- > 0) {
+        ++i;
+        continue;
+      }
+      read(lent_sends_[i]);
+      events_.push_back({.kind = dataplane::EventKind::Released, .token = lent_sends_[i].token});
+      lent_sends_.erase(lent_sends_.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
 
@@ -212,6 +276,30 @@ class SimTransport final : public dataplane::Transport {
     events_.push_back({.kind = dataplane::EventKind::Closed, .reason = reason, .conn = id});
   }
 
+  struct Part {
+    dataplane::Slice lent{};
+    std::string copied;
+  };
+  struct LentSend {
+    std::uint64_t token = 0;
+    dataplane::DatagramFlow flow{};
+    std::vector<Part> parts;
+    std::uint32_t delay = 0;
+  };
+  void read(const LentSend& send) {
+    std::string bytes;
+    for (const Part& part : send.parts) {
+      bytes.append(part.copied);
+      bytes.append(part.lent.data, part.lent.size);
+    }
+    datagrams_out_.push_back({.flow = send.flow, .bytes = std::move(bytes)});
+  }
+
+  const std::uint32_t datagram_lend_bytes_min_;
+  std::deque<SimDatagram> datagrams_in_;
+  std::deque<SimDatagram> lent_datagrams_;
+  std::vector<SimDatagram> datagrams_out_;
+  std::vector<LentSend> lent_sends_;
   std::mt19937_64 random_;
   std::vector<Slot> slots_;
   std::deque<SimClient> clients_;

@@ -26,6 +26,8 @@ struct SimOptions {
   std::size_t arena_bytes = std::size_t{16} << 20;
   std::uint32_t item_bytes_max = 1 << 20;
   std::uint32_t connections_max = 64;
+  std::uint32_t datagram_lend_bytes_min = 0;
+  std::vector<dataplane::IpPrefix> udp_allow{{.address = {}, .bits = 0}};  ///< every IPv6 address
 };
 
 class SimWorld {
@@ -34,6 +36,7 @@ class SimWorld {
     shared_.hash_seed = options.seed | 1;
     shared_.connections_max = options.connections_max;
     shared_.item_bytes_max = options.item_bytes_max;
+    shared_.udp_allow = options.udp_allow;
     for (WorkerId id = 0; id < options.workers; ++id) {
       cores_.push_back(std::make_unique<Core>(options, id));
       mesh_.join(id);
@@ -65,6 +68,7 @@ class SimWorld {
 
   std::mt19937_64& random() { return random_; }
   ManualClock& clock() { return clock_; }
+  SimTransport& transport(WorkerId id) { return cores_[id]->transport; }
   worker::Worker& worker(WorkerId id) { return *cores_[id]->worker; }
   [[nodiscard]] std::uint32_t workers() const { return static_cast<std::uint32_t>(cores_.size()); }
 
@@ -75,7 +79,7 @@ class SimWorld {
   struct Core {
     Core(const SimOptions& options, WorkerId id)
         : memory(static_cast<std::byte*>(std::aligned_alloc(65536, options.arena_bytes))),
-          transport(options.seed * 1000 + id, options.connections_max) {
+          transport(options.seed * 1000 + id, options.connections_max, options.datagram_lend_bytes_min) {
       auto made = store::Partition::create({.arena = {memory.get(), options.arena_bytes},
                                             .item_bytes_max = options.item_bytes_max,
                                             .hash_seed = options.seed | 1});

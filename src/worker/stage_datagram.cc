@@ -1,0 +1,352 @@
+// A datagram's commands become operations, and their reply datagrams (memcached's protocol.txt, "UDP protocol").
+//
+//   one key of ours, or one value for it   joins the batch beside the connections' operations; its answer is one
+//                                          datagram, written in place and gone with the turn
+//   everything else                        an Exchange: a connection that lives for one datagram (exchange.h)
+//
+// Nothing here answers what is no request, and nobody outside --udp-allow gets more bytes than were sent in his name.
+
+#include <algorithm>
+#include <cstring>
+
+#include "protocol/udp_frame.h"
+#include "worker/execute.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+namespace {
+
+using dataplane::TxKind;
+using protocol::UdpDrop;
+
+std::span<const std::byte> as_bytes(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+void write_header(char* at, protocol::UdpHeader header) noexcept {
+  const auto bytes = protocol::udp_header_bytes(header);
+  std::memcpy(at, bytes.data(), bytes.size());
+}
+
+}  // namespace
+
+// --- in
+
+void Worker::take_datagram(const dataplane::Event& event) noexcept {
+  const protocol::UdpRequest datagram = protocol::read_udp_request(as_bytes(event.bytes));
+  if (MR_UNLIKELY(datagram.drop != UdpDrop::None)) {
+    ++(datagram.drop == UdpDrop::NoHeader ? counters_.udp_drop_no_header : counters_.udp_drop_not_whole);
+    return;
+  }
+  if (MR_UNLIKELY(is_draining_)) {
+    return;
+  }
+  ++counters_.udp_requests;
+  const std::string_view commands = event.bytes.substr(protocol::kUdpHeaderBytes);
+  const auto request_bytes = static_cast<std::uint32_t>(event.bytes.size());
+  protocol::Request request;
+  const bool is_single = is_single_operation(commands, request);
+  if (MR_LIKELY(is_single)) {
+    const KeyHash hash = hash_key(request.key, shared_.hash_seed);
+    if (owner_of(hash) == id_) {
+      add_datagram_op(request, hash,
+                      {.flow = event.flow, .request_bytes = request_bytes, .request_id = datagram.request_id});
+      return;
+    }
+  }
+  Exchange* const exchange =
+      begin_exchange({.flow = *event.flow, .request_id = datagram.request_id, .request_bytes = request_bytes});
+  if (exchange == nullptr) {
+    return;
+  }
+  exchange->listener = event.listener;
+  if (is_single) {
+    take_request(*exchange, request, commands);
+  } else {
+    take_commands(*exchange, commands);
+  }
+  want_send(*exchange);
+}
+
+/// One whole command on one key, and nothing behind it.
+bool Worker::is_single_operation(std::string_view commands, protocol::Request& request) noexcept {
+  if (MR_UNLIKELY(!datagram_session_)) {
+    datagram_session_.emplace(session_options_);
+  }
+  const protocol::Parsed parsed = datagram_session_->next(commands, request);
+  if (MR_LIKELY(parsed.found == protocol::Found::Request && parsed.consumed == commands.size() &&
+                !request.key.empty() && request.command <= protocol::Command::Touch &&
+                (request.ends_reply || !protocol::is_retrieval(request.command)))) {
+    return true;
+  }
+  datagram_session_.reset();  // it may be in the middle of something
+  return false;
+}
+
+void Worker::add_datagram_op(const protocol::Request& request, KeyHash hash, const DatagramOp& datagram) noexcept {
+  ++counters_.requests;
+  if (batch_.is_full()) {
+    execute_batch();
+  }
+  Op& op = batch_.add();
+  op.request = request;
+  op.hash = hash;
+  op.connection = nullptr;
+  op.datagram = datagram;
+  op.is_remote = false;
+  partition_.prefetch_bucket(hash);
+}
+
+Exchange* Worker::begin_exchange(const Asker& asker) noexcept {
+  Exchange* const exchange = exchanges_.take(session_options_);
+  if (exchange == nullptr) {
+    ++counters_.udp_drop_no_exchange;
+    return nullptr;
+  }
+  ++counters_.udp_exchanges;
+  exchange->asker = asker;
+  return exchange;
+}
+
+/// All commands of a datagram, or the rest of them. Afterwards either it waits for something, with what is left in
+/// `rest`, or nothing of them is left: what does not end in its datagram is forgotten, not continued by the next.
+void Worker::take_commands(Exchange& exchange, std::string_view commands) noexcept {
+  take_bytes(exchange, commands);
+  if (exchange.is_waiting() || exchange.is_closing) {
+    return;
+  }
+  if (exchange.arriving != nullptr || !exchange.session.is_idle()) {
+    ++counters_.udp_drop_unfinished;
+    abandon_value(exchange);
+    exchange.blocked |= kBlockedByClose;
+  }
+}
+
+// --- out
+
+/// Called by send_replies() whenever something that an exchange may have waited for has come.
+void Worker::advance_exchange(Exchange& exchange) noexcept {
+  if (exchange.is_answering) {
+    continue_answer(exchange);
+    return;
+  }
+  if (exchange.is_waiting()) {
+    return;
+  }
+  if (!exchange.rest.empty()) {
+    const std::string rest = std::move(exchange.rest);
+    exchange.rest.clear();
+    take_commands(exchange, rest);
+    execute_batch();  // its views end with `rest`
+    if (exchange.is_waiting()) {
+      return;
+    }
+  }
+  if (exchange.replies.holes() == 0) {
+    begin_answer(exchange);
+  }
+}
+
+void Worker::begin_answer(Exchange& exchange) noexcept {
+  std::uint64_t bytes = exchange.replies.whole_bytes();
+  if (exchange.is_too_long || bytes > protocol::kUdpResponseBytesMax) {
+    exchange.replies.drop(memory_, *this);
+    exchange.replies.append(memory_, protocol::reply::kTooLongForUdp);
+    bytes = protocol::reply::kTooLongForUdp.size();
+  }
+  exchange.answer_bytes = static_cast<std::uint32_t>(bytes);
+  const std::uint64_t datagrams = protocol::UdpSplit(exchange.asker.request_id, bytes).count();
+  if (!may_answer(exchange.asker.flow, exchange.asker.request_bytes, bytes + datagrams * protocol::kUdpHeaderBytes)) {
+    exchange.answer_bytes = 0;
+  }
+  exchange.is_answering = true;
+  exchange.reader = ReplyReader(exchange.replies);
+  continue_answer(exchange);
+}
+
+void Worker::continue_answer(Exchange& exchange) noexcept {
+  const protocol::UdpSplit split(exchange.asker.request_id, exchange.answer_bytes);
+  for (std::uint32_t sent = 0; exchange.datagrams_sent < split.count(); ++sent) {
+    if (exchange.datagrams_lent == kDatagramsLentMax) {
+      return;  // the next Released goes on
+    }
+    if (sent == kDatagramsPerTurnMax) {
+      if (!exchange.is_in_next_turn) {
+        exchange.is_in_next_turn = true;
+        next_turn_.push_back(&exchange);
+      }
+      return;
+    }
+    send_part(exchange, split.part(exchange.datagrams_sent++));
+  }
+  if (exchange.datagrams_lent == 0) {
+    ended_.push_back(&exchange);
+  }
+}
+
+void Worker::send_part(Exchange& exchange, const protocol::UdpSplit::Part& part) noexcept {
+  if (!datagrams_out_.has_room()) {
+    submit_ops();
+  }
+  char* const begin = datagrams_out_.room();
+  write_header(begin, part.header);
+  std::uint32_t copied = protocol::kUdpHeaderBytes;
+  bool is_lent = false;
+  for (std::size_t left = part.bytes; left > 0;) {
+    const ReplyReader::Piece piece = exchange.reader.next(*this, static_cast<std::uint32_t>(left));
+    MR_ASSERT(!piece.bytes.empty());
+    left -= piece.bytes.size();
+    if (piece.is_lent && piece.bytes.size() >= kDatagramSliceBytesMin) {
+      if (copied > 0) {
+        datagrams_out_.keep(copied);
+        copied = 0;
+      }
+      datagrams_out_.add({piece.bytes.data(), static_cast<std::uint32_t>(piece.bytes.size())});
+      is_lent |= datagram_lend_bytes_min_ != 0 && piece.bytes.size() >= datagram_lend_bytes_min_;
+    } else {
+      std::memcpy(datagrams_out_.room() + copied, piece.bytes.data(), piece.bytes.size());
+      copied += static_cast<std::uint32_t>(piece.bytes.size());
+    }
+  }
+  if (copied > 0) {
+    datagrams_out_.keep(copied);
+  }
+  exchange.datagrams_lent += is_lent ? 1 : 0;
+  queue_op({.kind = TxKind::SendDatagram,
+            .token = is_lent ? token_of(exchange.id) : 0,
+            .slices = datagrams_out_.take_datagram(),
+            .flow = &exchange.asker.flow});
+}
+
+void Worker::take_released_datagram(std::uint64_t token) noexcept {
+  Exchange* const exchange = exchanges_.find(id_of_token(token));
+  MR_ASSERT(exchange != nullptr && exchange->datagrams_lent > 0);
+  --exchange->datagrams_lent;
+  want_send(*exchange);
+}
+
+/// Slices and flow of what is queued for the transport lie in ended exchanges: called when it has taken them.
+void Worker::end_exchanges() noexcept {
+  for (Exchange* exchange : ended_) {
+    exchange->replies.drop(memory_, *this);
+    exchanges_.give_back(*exchange);
+  }
+  ended_.clear();
+}
+
+/// At the end of everything: the transport has been given all the time there was.
+void Worker::drop_exchanges() noexcept {
+  exchanges_.for_each([&](Exchange& exchange) {
+    abandon_value(exchange);
+    cancel_parked(exchange);
+    exchange.replies.drop(memory_, *this);
+    exchanges_.give_back(exchange);
+  });
+  next_turn_.clear();
+  ended_.clear();
+}
+
+bool Worker::may_answer(const dataplane::DatagramFlow& flow, std::uint64_t request_bytes,
+                        std::uint64_t answer_bytes) noexcept {
+  if (answer_bytes <= request_bytes) {
+    return true;
+  }
+  if (flow.peer != last_allowed_) {
+    const auto& allowed = shared_.udp_allow;
+    if (std::ranges::none_of(allowed, [&](const auto& prefix) { return prefix.contains(flow.peer); })) {
+      ++counters_.udp_drop_amplifies;
+      return false;
+    }
+    last_allowed_ = flow.peer;
+  }
+  return true;
+}
+
+// --- at once
+
+/// Where the reply of a DatagramOp goes: into the turn's datagrams, or, when it turns out to be a large value, into an
+/// exchange.
+class DatagramSink {
+ public:
+  DatagramSink(Worker& worker, const Op& op) noexcept
+      : worker_(worker), op_(op), at_(worker.datagrams_out_.room() + protocol::kUdpHeaderBytes) {}
+
+  static constexpr std::uint32_t kCopiedBytesMax = kDatagramValueBytesMax;
+
+  [[nodiscard]] char* room([[maybe_unused]] std::uint32_t bytes) noexcept {
+    MR_DCHECK(used_ + bytes <= protocol::kUdpBodyBytesMax);
+    return at_ + used_;
+  }
+  void commit(std::uint32_t bytes) noexcept { used_ += bytes; }
+  void line(std::string_view text) noexcept {
+    if (!op_.request.noreply) {
+      std::memcpy(room(static_cast<std::uint32_t>(text.size())), text.data(), text.size());
+      commit(static_cast<std::uint32_t>(text.size()));
+    }
+  }
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes) noexcept {
+    const Loan loan{.item = item, .ref = pin, .owner = worker_.id_, .value_bytes = value_bytes};
+    exchange_ = worker_.begin_exchange({.flow = *op_.datagram.flow,
+                                        .request_id = op_.datagram.request_id,
+                                        .request_bytes = op_.datagram.request_bytes});
+    if (exchange_ == nullptr) {
+      worker_.give_back(loan);
+      used_ = 0;
+      is_dropped_ = true;
+      return;
+    }
+    exchange_->replies.append(worker_.memory_, {at_, used_});
+    exchange_->replies.append_loan(worker_.memory_, loan);
+    exchange_->replies.append(worker_.memory_, protocol::reply::kCrlf);
+  }
+  void finish() noexcept {
+    const std::string_view end =
+        protocol::is_retrieval(op_.request.command) ? protocol::reply::kEnd : std::string_view{};
+    if (MR_UNLIKELY(exchange_ != nullptr)) {
+      exchange_->replies.append(worker_.memory_, end);
+      worker_.want_send(*exchange_);
+      return;
+    }
+    std::memcpy(at_ + used_, end.data(), end.size());
+    used_ += static_cast<std::uint32_t>(end.size());
+    if (used_ > 0 && !is_dropped_) {
+      worker_.answer_at_once(op_.datagram, used_ + protocol::kUdpHeaderBytes);
+    }
+  }
+
+ private:
+  Worker& worker_;
+  const Op& op_;
+  char* const at_;
+  std::uint32_t used_ = 0;
+  Exchange* exchange_ = nullptr;
+  bool is_dropped_ = false;
+};
+
+void Worker::execute_datagram(const Op& op) noexcept {
+  if (MR_UNLIKELY(!datagrams_out_.has_room())) {
+    submit_ops();
+  }
+  DatagramSink sink(*this, op);
+  const protocol::Request& request = op.request;
+  execute({.command = request.command,
+           .key = {request.key, op.hash},
+           .flags = request.flags,
+           .expires_at = expiry_of(request.exptime),
+           .number = request.number,
+           .value = request.value},
+          sink);
+  sink.finish();
+}
+
+/// `bytes` of datagrams_out_'s room are the answer, but for the header.
+void Worker::answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept {
+  if (MR_UNLIKELY(!may_answer(*datagram.flow, datagram.request_bytes, bytes))) {
+    return;
+  }
+  write_header(datagrams_out_.room(), {.request_id = datagram.request_id, .sequence = 0, .total = 1});
+  datagrams_out_.keep(bytes);
+  queue_op({.kind = TxKind::SendDatagram, .slices = datagrams_out_.take_datagram(), .flow = datagram.flow});
+}
+
+}  // namespace millrace::worker
