@@ -191,6 +191,18 @@ class GeneralStatsJob final : public AdminJob {
     out.add("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
     out.add("millrace_sends", sum(&WorkerReport::transport, &T::sends));
     out.add("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));
+    out.add("millrace_udp_received", sum(&WorkerReport::transport, &T::datagrams_received));
+    out.add("millrace_udp_sent", sum(&WorkerReport::transport, &T::datagrams_sent));
+    out.add("millrace_udp_requests", sum(&WorkerReport::worker, &W::udp_requests));
+    out.add("millrace_udp_exchanges", sum(&WorkerReport::worker, &W::udp_exchanges));
+    out.add("millrace_udp_drop_no_header", sum(&WorkerReport::worker, &W::udp_drop_no_header));
+    out.add("millrace_udp_drop_not_whole", sum(&WorkerReport::worker, &W::udp_drop_not_whole));
+    out.add("millrace_udp_drop_unfinished", sum(&WorkerReport::worker, &W::udp_drop_unfinished));
+    out.add("millrace_udp_drop_amplifies", sum(&WorkerReport::worker, &W::udp_drop_amplifies));
+    out.add("millrace_udp_drop_no_exchange", sum(&WorkerReport::worker, &W::udp_drop_no_exchange));
+    out.add("millrace_udp_drop_truncated", sum(&WorkerReport::transport, &T::datagrams_truncated));
+    out.add("millrace_udp_drop_not_received", sum(&WorkerReport::transport, &T::datagrams_not_received));
+    out.add("millrace_udp_drop_not_sent", sum(&WorkerReport::transport, &T::datagrams_not_sent));
     for (std::size_t i = 0; i < reports_.size(); ++i) {
       const WorkerReport& report = reports_[i];
       const std::string prefix = "millrace_worker_" + std::to_string(i) + "_";
