@@ -102,12 +102,15 @@ class Device {
  private:
   struct Ethdev;
   struct Queue;
-  struct Region;
+  [[nodiscard]] const Ethdev& ethdev_of(std::uint16_t queue) const;
   Device(Eal& eal, PortSpec spec, std::uint16_t queues, DeviceOptions options);
   Result<void> plug();
   Result<void> make_queues();
   Result<void> configure(Ethdev& ethdev);
   Result<void> start(Ethdev& ethdev);
+  void set_filters(Ethdev& ethdev);
+  void read_rss(Ethdev& ethdev);
+  void make_ports(const Ethdev& ethdev);
   Result<void> finish_reset();
   void read_link(Ethdev& ethdev);
   void read_counters(Ethdev& ethdev);
@@ -119,7 +122,7 @@ class Device {
   DeviceFacts facts_;
   std::vector<std::unique_ptr<Ethdev>> ethdevs_;
   std::vector<std::unique_ptr<Queue>> queues_;  ///< queue q: its ethdev, pools and port
-  std::vector<Region> regions_;
+  std::vector<std::span<std::byte>> regions_;   ///< registered
   std::atomic<bool> is_reset_wanted_{false};
   bool is_resetting_ = false;
   bool is_shut_down_ = false;
