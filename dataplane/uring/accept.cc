@@ -10,7 +10,7 @@ namespace millrace::uring {
 
 void UringTransport::arm_accept(std::uint32_t index) noexcept {
   Listener& listener = listeners_[index];
-  if (listener.is_armed) {
+  if (listener.is_armed || listener.is_datagram) {
     return;
   }
   io_uring_sqe* sqe = ring_->entry();
@@ -110,7 +110,7 @@ void UringTransport::pause_accepting(AcceptState why) noexcept {
   accept_paused_at_ = now_;
   for (std::uint32_t index = 0; index < listeners_.size(); ++index) {
     Listener& listener = listeners_[index];
-    if (listener.is_armed && !listener.is_cancelled) {
+    if (!listener.is_datagram && listener.is_armed && !listener.is_cancelled) {
       listener.is_cancelled = true;
       cancel({.kind = OpKind::Accept, .slot = index});
     }
@@ -135,11 +135,14 @@ void UringTransport::stop_accepting() noexcept {
   }
   accept_state_ = AcceptState::Stopped;
   if (ring_->is_enabled()) {
+    stop_datagrams();
     ring_->submit_all();  // an entry must not name a number that is another file's by the time the kernel looks
   }
   for (Listener& listener : listeners_) {
-    ::close(listener.fd);  // a pending accept holds the socket until its cancellation
-    listener.fd = -1;
+    if (!listener.is_datagram) {  // answers still leave from those
+      ::close(listener.fd);       // a pending accept holds the socket until its cancellation
+      listener.fd = -1;
+    }
   }
 }
 

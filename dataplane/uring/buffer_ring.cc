@@ -18,7 +18,8 @@ void* map(std::size_t bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<BufferRing>> BufferRing::create(Ring& ring, std::uint32_t count, std::uint32_t buffer_bytes) {
+Result<std::unique_ptr<BufferRing>> BufferRing::create(Ring& ring, std::uint32_t count, std::uint32_t buffer_bytes,
+                                                       std::uint16_t group) {
   if (!std::has_single_bit(count) || count > 32768 || buffer_bytes == 0) {
     return fail(fmt::format("{} receive buffers of {} bytes: the count must be a power of two up to 32768", count,
                             buffer_bytes));
@@ -38,7 +39,7 @@ Result<std::unique_ptr<BufferRing>> BufferRing::create(Ring& ring, std::uint32_t
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers->entries_);
   registration.ring_entries = count;
-  registration.bgid = kGroup;
+  registration.bgid = group;
   if (const int error = io_uring_register_buf_ring(ring.raw(), &registration, 0); error < 0) {
     return fail(
         fmt::format("io_uring takes no ring of receive buffers: {}; Linux 5.19 has them, 6.1 all that is needed",

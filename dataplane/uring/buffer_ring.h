@@ -16,10 +16,12 @@ namespace millrace::uring {
 
 class BufferRing {
  public:
-  static constexpr std::uint16_t kGroup = 0;
+  static constexpr std::uint16_t kGroup = 0;          ///< of streams
+  static constexpr std::uint16_t kDatagramGroup = 1;  ///< of datagrams, each whole in one buffer
 
   /// `count` is a power of two up to 32768.
-  static Result<std::unique_ptr<BufferRing>> create(Ring& ring, std::uint32_t count, std::uint32_t buffer_bytes);
+  static Result<std::unique_ptr<BufferRing>> create(Ring& ring, std::uint32_t count, std::uint32_t buffer_bytes,
+                                                    std::uint16_t group = kGroup);
   ~BufferRing();
   BufferRing(const BufferRing&) = delete;
   BufferRing& operator=(const BufferRing&) = delete;

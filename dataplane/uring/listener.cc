@@ -19,6 +19,9 @@ namespace {
 
 using dataplane::Endpoint;
 
+/// What a datagram socket may hold in each direction: the answers or questions of a few turns.
+constexpr int kDatagramQueueBytes = 4 << 20;
+
 /// Closes the socket unless it is released: set-up has many ways out.
 class OwnedSocket {
  public:
@@ -69,6 +72,14 @@ std::optional<std::string> set_flag(int fd, int level, int name, const char* tex
   return fmt::format("a listening socket does not take {}: {}", text, std::strerror(errno));
 }
 
+/// As much as the kernel gives us: beyond net.core.rmem_max and wmem_max only the privileged get.
+void widen(int fd, int forced, int allowed) {
+  const int bytes = kDatagramQueueBytes;
+  if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof bytes) != 0) {
+    static_cast<void>(setsockopt(fd, SOL_SOCKET, allowed, &bytes, sizeof bytes));
+  }
+}
+
 /// A socket file that no process serves any more is in the way of bind(); one that is served, or is no socket, stays.
 Result<void> remove_stale_socket(const Endpoint& endpoint) {
   const std::string path = endpoint.text();
@@ -117,6 +128,23 @@ Result<void> prepare_tcp(int fd, const ListenerOptions& options) {
   return {};
 }
 
+/// Without SO_REUSEADDR, with which a second server would take the port over.
+Result<void> prepare_udp(int fd, const ListenerOptions& options) {
+  std::optional<std::string> problem;
+  if (options.sharing == PortSharing::Next) {
+    problem = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT");
+  }
+  if (!problem && options.endpoint.address.ss_family == AF_INET6) {
+    problem = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+  }
+  if (problem) {
+    return fail(std::move(*problem));
+  }
+  widen(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+  widen(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+  return {};
+}
+
 Result<void> prepare_unix(int fd, const ListenerOptions& options) {
   if (auto removed = remove_stale_socket(options.endpoint); !removed) {
     return removed;
@@ -133,14 +161,17 @@ Result<void> prepare_unix(int fd, const ListenerOptions& options) {
 
 Result<int> open_listener(const ListenerOptions& options) {
   const Endpoint& endpoint = options.endpoint;
-  OwnedSocket listener(socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  OwnedSocket listener(
+      socket(endpoint.address.ss_family, (endpoint.is_datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));
   if (listener.get() < 0) {
     return fail(errno == EAFNOSUPPORT
                     ? fmt::format("cannot listen on {}: this kernel does not speak that family (IPv6 switched off?)",
                                   endpoint.text())
                     : fmt::format("no socket for {}: {}", endpoint.text(), std::strerror(errno)));
   }
-  auto prepared = endpoint.is_unix() ? prepare_unix(listener.get(), options) : prepare_tcp(listener.get(), options);
+  auto prepared = endpoint.is_unix()     ? prepare_unix(listener.get(), options)
+                  : endpoint.is_datagram ? prepare_udp(listener.get(), options)
+                                         : prepare_tcp(listener.get(), options);
   if (!prepared) {
     return std::unexpected(prepared.error());
   }
@@ -155,7 +186,7 @@ Result<int> open_listener(const ListenerOptions& options) {
   if (endpoint.is_unix() && chmod(endpoint.text().c_str(), options.unix_mode & 0777) != 0) {
     return fail(fmt::format("cannot set the mode of {}: {}", endpoint.text(), std::strerror(errno)));
   }
-  if (listen(listener.get(), options.backlog) != 0) {
+  if (!endpoint.is_datagram && listen(listener.get(), options.backlog) != 0) {
     return fail(explain_bind_failure(endpoint, errno));
   }
   return listener.release();
@@ -167,6 +198,9 @@ Result<Endpoint> bound_endpoint(int listener) {
   if (getsockname(listener, reinterpret_cast<sockaddr*>(&endpoint.address), &endpoint.address_bytes) != 0) {
     return fail(fmt::format("cannot ask where a socket listens: {}", std::strerror(errno)));
   }
+  int type = 0;
+  socklen_t type_bytes = sizeof type;
+  endpoint.is_datagram = getsockopt(listener, SOL_SOCKET, SO_TYPE, &type, &type_bytes) == 0 && type == SOCK_DGRAM;
   return endpoint;
 }
 

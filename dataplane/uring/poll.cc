@@ -60,8 +60,12 @@ void UringTransport::sleep(Duration wait) noexcept {
 void UringTransport::enable() noexcept {
   ring_->enable();
   arm_waker();
-  for (std::uint32_t listener = 0; listener < listeners_.size() && accept_state_ == AcceptState::Running; ++listener) {
-    arm_accept(listener);
+  for (std::uint32_t listener = 0; listener < listeners_.size(); ++listener) {
+    if (listeners_[listener].is_datagram) {
+      arm_datagrams(listener);
+    } else if (accept_state_ == AcceptState::Running) {
+      arm_accept(listener);
+    }
   }
 }
 
@@ -70,6 +74,10 @@ void UringTransport::take_back_lent() noexcept {
     buffers_->give_back(buffer);
   }
   lent_buffers_.clear();
+  for (const std::uint16_t buffer : lent_datagram_buffers_) {
+    datagram_buffers_->give_back(buffer);
+  }
+  lent_datagram_buffers_.clear();
   counters_.receive_buffers_lent = 0;
   while (lent_chunks_ != nullptr) {
     HeldBytes::Chunk* chunk = lent_chunks_;
@@ -87,6 +95,7 @@ void UringTransport::revive_waiting() noexcept {
     const std::uint32_t slot = starved_.pop_front();
     arm_receive(id_of(slot), connections_[slot]);
   }
+  revive_datagrams();
 }
 
 void UringTransport::run_timers() noexcept {
@@ -106,6 +115,9 @@ Duration UringTransport::until_next_timer(Duration wait) const noexcept {
   }
   if (accept_state_ == AcceptState::NoDescriptor) {
     wait = std::min(wait, accept_paused_at_ + kAcceptRest - now_);
+  }
+  if (datagrams_wait_) {
+    wait = std::min(wait, std::max(datagrams_wait_until_ - now_, Duration{}));
   }
   return wait;
 }

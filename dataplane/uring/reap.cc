@@ -27,6 +27,10 @@ void UringTransport::reap(const io_uring_cqe& completion, Output& out) noexcept 
       return on_accept(from.slot, completion);
     case OpKind::Connect:
       return on_connect(id, completion);
+    case OpKind::Datagram:
+      return on_datagram(from.slot, completion, out);
+    case OpKind::DatagramSend:
+      return on_datagram_sent(from.slot, completion);
     case OpKind::Wake:
       was_woken_ = true;
       waker_->acknowledge();

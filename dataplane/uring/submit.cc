@@ -11,6 +11,10 @@ void UringTransport::submit(Instant now, std::span<const dataplane::TxOp> ops) n
   }
   now_ = now;
   for (const dataplane::TxOp& op : ops) {
+    if (op.kind == TxKind::SendDatagram) {
+      send_datagram(op);
+      continue;
+    }
     Connection* connection = connections_.find(op.conn);
     if (op.kind == TxKind::Send) {
       send(op.conn, connection, op);

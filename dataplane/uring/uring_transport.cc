@@ -13,10 +13,27 @@ namespace {
 
 using dataplane::Endpoint;
 
+/// Below it, a copy costs less than telling the worker that its bytes are its own again.
+constexpr std::uint32_t kDatagramLendBytesMin = 1024;
+
 void close_all(const std::vector<int>& descriptors) {
   for (const int fd : descriptors) {
     close(fd);
   }
+}
+
+bool is_datagram_socket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
+/// In whole cache lines, and an odd number of pairs of them, so that the fronts of the buffers, which is all that a
+/// short datagram touches, do not fall on the same few lines of a cache.
+std::uint32_t buffer_bytes_for(std::uint32_t datagram_bytes_max) {
+  const auto bytes = static_cast<std::uint32_t>(DatagramSocket::front_bytes()) + datagram_bytes_max;
+  const std::uint32_t pairs = (bytes + 127) / 128;
+  return (pairs | 1) * 128;
 }
 
 std::string describe(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
@@ -40,37 +57,75 @@ Result<std::unique_ptr<UringTransport>> UringTransport::create(const UringOption
     return refuse(fmt::format("a transport takes 1 to {} connections and up to 65534 listeners; asked were {} and {}",
                               kSlotsMax - 1, options.connections_max, options.listeners.size()));
   }
-  auto ring = Ring::create(options.submission_entries, options.completion_entries);
-  if (!ring) {
-    return refuse(std::move(ring.error().what));
+  auto parts = make_parts(options);
+  if (!parts) {
+    return refuse(std::move(parts.error().what));
   }
-  auto buffers = BufferRing::create(**ring, options.receive_buffers, options.receive_buffer_bytes);
-  if (!buffers) {
-    return refuse(std::move(buffers.error().what));
-  }
-  auto waker = EventfdWaker::create();
-  if (!waker) {
-    return refuse(std::move(waker.error().what));
-  }
-  return std::unique_ptr<UringTransport>(
-      new UringTransport(options, std::move(*ring), std::move(*buffers), std::move(*waker)));
+  return std::unique_ptr<UringTransport>(new UringTransport(options, std::move(*parts)));
 }
 
-UringTransport::UringTransport(const UringOptions& options, std::unique_ptr<Ring> ring,
-                               std::unique_ptr<BufferRing> buffers, std::unique_ptr<EventfdWaker> waker)
+Result<UringTransport::Parts> UringTransport::make_parts(const UringOptions& options) {
+  Parts parts;
+  auto ring = Ring::create(options.submission_entries, options.completion_entries);
+  if (!ring) {
+    return std::unexpected(ring.error());
+  }
+  parts.ring = std::move(*ring);
+  auto buffers = BufferRing::create(*parts.ring, options.receive_buffers, options.receive_buffer_bytes);
+  if (!buffers) {
+    return std::unexpected(buffers.error());
+  }
+  parts.buffers = std::move(*buffers);
+  auto waker = EventfdWaker::create();
+  if (!waker) {
+    return std::unexpected(waker.error());
+  }
+  parts.waker = std::move(*waker);
+  bool has_datagrams = false;
+  for (const int fd : options.listeners) {
+    Listener listener{.fd = fd, .is_datagram = is_datagram_socket(fd)};
+    if (listener.is_datagram) {
+      auto described = DatagramSocket::describe(fd);
+      if (!described) {
+        return std::unexpected(described.error());
+      }
+      listener.datagrams = *described;
+      has_datagrams = true;
+    }
+    parts.listeners.push_back(listener);
+  }
+  if (!has_datagrams) {
+    return parts;
+  }
+  auto datagram_buffers = BufferRing::create(*parts.ring, options.datagram_buffers,
+                                             buffer_bytes_for(options.datagram_bytes_max), BufferRing::kDatagramGroup);
+  if (!datagram_buffers) {
+    return std::unexpected(datagram_buffers.error());
+  }
+  parts.datagram_buffers = std::move(*datagram_buffers);
+  parts.records = std::make_unique<DatagramRecords>(options.datagram_sends);
+  return parts;
+}
+
+UringTransport::UringTransport(const UringOptions& options, Parts parts)
     : options_(options),
       connections_(options.connections_max),
       to_report_(options.connections_max),
       starved_(options.connections_max),
       finishing_(options.connections_max),
       draining_(options.connections_max),
-      waker_(std::move(waker)),
-      buffers_(std::move(buffers)),
-      ring_(std::move(ring)) {
+      listeners_(std::move(parts.listeners)),
+      waker_(std::move(parts.waker)),
+      buffers_(std::move(parts.buffers)),
+      datagram_buffers_(std::move(parts.datagram_buffers)),
+      records_(std::move(parts.records)),
+      ring_(std::move(parts.ring)) {
   orphans_.reserve(64);
   lent_buffers_.reserve(options.receive_buffers);
-  for (const int fd : options.listeners) {
-    listeners_.push_back({.fd = fd});
+  if (datagram_buffers_ != nullptr) {
+    orphans_.reserve(64 + options.datagram_sends);
+    lent_datagram_buffers_.reserve(options.datagram_buffers);
+    flows_ = std::make_unique<dataplane::DatagramFlow[]>(options.datagram_buffers);
   }
 }
 
@@ -129,7 +184,8 @@ void UringTransport::await_operations() noexcept {
 dataplane::Capabilities UringTransport::capabilities() const noexcept {
   return {.sends_per_connection_max = kSendsPerConnection,
           .slices_per_send_max = kSlicesPerSend,
-          .connections_max = connections_.slots()};
+          .connections_max = connections_.slots(),
+          .datagram_lend_bytes_min = kDatagramLendBytesMin};
 }
 
 std::string UringTransport::peer_text(ConnId conn) const {

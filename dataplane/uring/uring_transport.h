@@ -6,7 +6,8 @@
 // One system call a turn: submit() only fills the submission queue; the enter of the next poll() carries the entries to
 // the kernel, runs what has completed and, when there is nothing to report, sleeps.
 // The verbs, each in its file: poll.cc the turn, reap.cc completions, report.cc events, submit.cc operations, send.cc
-// the stream out, accept.cc, connect.cc and close.cc a connection's first and last moments.
+// the stream out, accept.cc, connect.cc and close.cc a connection's first and last moments, datagram.cc what has no
+// connection.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,8 @@
 #include "dataplane/api/transport.h"
 #include "dataplane/uring/buffer_ring.h"
 #include "dataplane/uring/connection.h"
+#include "dataplane/uring/datagram_records.h"
+#include "dataplane/uring/datagram_socket.h"
 #include "dataplane/uring/ring.h"
 #include "dataplane/uring/slot_list.h"
 #include "dataplane/uring/waker.h"
@@ -26,13 +29,18 @@
 namespace millrace::uring {
 
 struct UringOptions {
-  /// Listening sockets (open_listener), in the order of their indices in Opened. The transport's from create() on, also
-  /// when that fails.
+  /// Listening sockets (open_listener), of streams and of datagrams, in the order of their indices in Opened and
+  /// Datagram. The transport's from create() on, also when that fails.
   std::vector<int> listeners{};
   /// Slots of the table: the worker's own limit and some more, so that it can say why it turns a client away.
   std::uint32_t connections_max = 1024 + 64;
   std::uint32_t receive_buffers = 256;  ///< a power of two
   std::uint32_t receive_buffer_bytes = 8192;
+  /// With listening datagram sockets: a power of two. Each takes the longest there is, but a short one touches only its
+  /// first page.
+  std::uint32_t datagram_buffers = 256;
+  std::uint32_t datagram_bytes_max = kDatagramBytesMax;
+  std::uint32_t datagram_sends = 512;     ///< that can be under way at a time
   std::uint32_t zero_copy_bytes_min = 0;  ///< Sends from this size on go out without a copy; 0: never
   bool zero_copy_to_loopback = false;     ///< there the kernel copies anyway: for measuring only
   std::uint32_t submission_entries = 1024;
@@ -61,6 +69,18 @@ class UringTransport final : public dataplane::Transport {
     int fd = -1;
     bool is_armed = false;
     bool is_cancelled = false;
+    bool is_datagram = false;
+    bool waits = false;  ///< a datagram socket: until datagrams_wait_until_
+    DatagramSocket datagrams{};
+  };
+  /// What create() makes before there is a transport; the last two only with listening datagram sockets.
+  struct Parts {
+    std::unique_ptr<Ring> ring;
+    std::unique_ptr<BufferRing> buffers;
+    std::unique_ptr<EventfdWaker> waker;
+    std::vector<Listener> listeners;
+    std::unique_ptr<BufferRing> datagram_buffers;
+    std::unique_ptr<DatagramRecords> records;
   };
   enum class AcceptState : std::uint8_t {
     Running,
@@ -80,8 +100,8 @@ class UringTransport final : public dataplane::Transport {
     }
   };
 
-  UringTransport(const UringOptions& options, std::unique_ptr<Ring> ring, std::unique_ptr<BufferRing> buffers,
-                 std::unique_ptr<EventfdWaker> waker);
+  static Result<Parts> make_parts(const UringOptions& options);
+  UringTransport(const UringOptions& options, Parts parts);
 
   // poll.cc
   void enable() noexcept;
@@ -130,6 +150,20 @@ class UringTransport final : public dataplane::Transport {
   void pause_accepting(AcceptState why) noexcept;
   void resume_accepting() noexcept;
 
+  // datagram.cc
+  void arm_datagrams(std::uint32_t listener) noexcept;
+  void on_datagram(std::uint32_t listener, const io_uring_cqe& completion, Output& out) noexcept;
+  void take_datagram(std::uint32_t listener, std::uint16_t buffer, std::size_t size, Output& out) noexcept;
+  void on_datagrams_end(std::uint32_t listener, int result) noexcept;
+  void wait_with_datagrams(Listener& listener, Duration rest) noexcept;
+  void revive_datagrams() noexcept;
+  void stop_datagrams() noexcept;
+  void send_datagram(const dataplane::TxOp& op) noexcept;
+  void send_datagram_at_once(const dataplane::TxOp& op) noexcept;
+  static std::size_t fill_slices(std::span<const dataplane::Slice> slices, iovec* to) noexcept;
+  void on_datagram_sent(std::uint32_t record, const io_uring_cqe& completion) noexcept;
+  void count_datagram_sent(std::uint64_t token, std::int64_t result) noexcept;
+
   // connect.cc
   void on_connect(ConnId id, const io_uring_cqe& completion) noexcept;
 
@@ -163,18 +197,24 @@ class UringTransport final : public dataplane::Transport {
   SlotList starved_;                       ///< their receive found no buffer
   SlotList finishing_;                     ///< PeerFinished has to wait for the next turn
   SlotList draining_;                      ///< in the order of their deadlines
-  std::vector<dataplane::Event> orphans_;  ///< Released of Sends to connections that are gone
+  std::vector<dataplane::Event> orphans_;  ///< Released of Sends to connections that are gone, and of datagrams
   std::vector<std::uint16_t> lent_buffers_;
+  std::vector<std::uint16_t> lent_datagram_buffers_;
+  std::unique_ptr<dataplane::DatagramFlow[]> flows_;  ///< one a datagram buffer: of the datagram in it
   HeldBytes::Chunk* lent_chunks_ = nullptr;
 
   std::vector<Listener> listeners_;
   AcceptState accept_state_ = AcceptState::Running;
   Instant accept_paused_at_{};
-  bool was_woken_ = false;  ///< in this poll()
+  Instant datagrams_wait_until_{};
+  bool datagrams_wait_ = false;  ///< a datagram socket is to be armed then
+  bool was_woken_ = false;       ///< in this poll()
 
-  // Last, in this order: the ring ends before the buffers it is lent, and before the eventfd it watches.
+  // Last, in this order: the ring ends before what it is lent, and before the eventfd it watches.
   std::unique_ptr<EventfdWaker> waker_;
   std::unique_ptr<BufferRing> buffers_;
+  std::unique_ptr<BufferRing> datagram_buffers_;
+  std::unique_ptr<DatagramRecords> records_;
   std::unique_ptr<Ring> ring_;
 };
 

@@ -18,7 +18,9 @@ enum class OpKind : std::uint8_t {
   Send,
   Connect,
   Cancel,
-  Wake
+  Wake,
+  Datagram,
+  DatagramSend
 };
 
 inline constexpr std::uint32_t kSlotsMax = 1U << 24;
@@ -27,7 +29,7 @@ inline constexpr std::uint32_t kRecordsMax = 16;
 struct UserData {
   OpKind kind{};
   std::uint8_t record = 0;
-  std::uint32_t slot = 0;  ///< connection; the listener's index for Accept
+  std::uint32_t slot = 0;  ///< connection; the listener's index for Accept and Datagram, the record's for DatagramSend
   std::uint32_t generation = 0;
 
   [[nodiscard]] constexpr std::uint64_t bits() const noexcept {

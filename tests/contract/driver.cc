@@ -36,7 +36,9 @@ std::size_t Driver::poll(Duration wait, std::size_t room) {
 
 void Driver::check(const Event& event) {
   Connection& connection = connections_[event.conn];
-  if (event.kind == EventKind::Released && stale_.erase(event.token) == 1) {
+  if (const auto stale = stale_.find(event.token); event.kind == EventKind::Released && stale != stale_.end()) {
+    EXPECT_EQ(event.conn, stale->second) << "rules 5, 16";
+    stale_.erase(stale);
     EXPECT_EQ(lent_.erase(event.token), 1U);
     return;
   }

@@ -52,6 +52,12 @@ class ListenerTest : public testing::Test {
   std::vector<int> sockets_;
 };
 
+Endpoint udp(const char* host = "127.0.0.1", std::uint16_t port = 0) {
+  Endpoint endpoint = Endpoint::resolve(host, port)->front();
+  endpoint.is_datagram = true;
+  return endpoint;
+}
+
 Endpoint loopback() { return Endpoint::resolve("127.0.0.1", 0)->front(); }
 
 TEST_F(ListenerTest, WorkersShareAPortThatASecondServerCannotTake) {
@@ -144,6 +150,52 @@ TEST_F(ListenerTest, ADuplicateOutlivesTheFirst) {
   sockets_.push_back(*copy);
   EXPECT_EQ(bound_endpoint(*copy)->text(), path("s").text());
   EXPECT_THAT(refusal({.endpoint = path("s")}), HasSubstr("another process does already"));
+}
+
+TEST_F(ListenerTest, WorkersShareAUdpPortThatASecondServerCannotTake) {
+  for (const char* host : {"127.0.0.1", "::1", "0.0.0.0", "::"}) {
+    const auto first = open({.endpoint = udp(host), .sharing = PortSharing::First});
+    ASSERT_TRUE(first) << host;
+    const Endpoint bound = *bound_endpoint(*first);
+    EXPECT_TRUE(bound.is_datagram);
+    EXPECT_NE(bound.port(), 0);
+    ASSERT_TRUE(open({.endpoint = bound, .sharing = PortSharing::Next}));
+    for (const PortSharing sharing : {PortSharing::Alone, PortSharing::First}) {
+      EXPECT_THAT(refusal({.endpoint = bound, .sharing = sharing}), HasSubstr("another process does already"));
+    }
+  }
+}
+
+/// All datagrams of one client's socket come to one worker, those of many to each.
+TEST_F(ListenerTest, ClientsAreSpreadOverTheUdpSockets) {
+  const int first = *open({.endpoint = udp(), .sharing = PortSharing::First});
+  const Endpoint bound = *bound_endpoint(first);
+  const int next = *open({.endpoint = bound, .sharing = PortSharing::Next});
+  std::size_t to_first = 0;
+  constexpr std::size_t kClients = 64;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    const int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockets_.push_back(client);
+    for (int k = 0; k < 3; ++k) {
+      ASSERT_EQ(sendto(client, "x", 1, 0, reinterpret_cast<const sockaddr*>(&bound.address), bound.address_bytes), 1);
+    }
+    char bytes[8];
+    const bool is_first = recv(first, bytes, sizeof bytes, MSG_DONTWAIT) == 1;
+    to_first += is_first ? 1 : 0;
+    for (int k = is_first ? 1 : 0; k < 3; ++k) {
+      EXPECT_EQ(recv(is_first ? first : next, bytes, sizeof bytes, MSG_DONTWAIT), 1);
+    }
+  }
+  EXPECT_GT(to_first, 0U);
+  EXPECT_LT(to_first, kClients);
+}
+
+TEST_F(ListenerTest, AUdpPortIsNoTcpPort) {
+  const auto stream = open({.endpoint = loopback()});
+  Endpoint same = *bound_endpoint(*stream);
+  EXPECT_FALSE(same.is_datagram);
+  same.is_datagram = true;
+  EXPECT_TRUE(open({.endpoint = same}));
 }
 
 }  // namespace
