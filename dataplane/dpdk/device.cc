@@ -1,7 +1,9 @@
 #include "dataplane/dpdk/device.h"
 
+#include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -30,6 +32,22 @@ void flush_caches(rte_mempool* pool) {
     if (rte_mempool_cache* cache = rte_mempool_default_cache(pool, lcore); cache != nullptr && cache->len > 0) {
       rte_mempool_cache_flush(cache, pool);
     }
+  }
+}
+
+std::atomic<std::uint64_t> alarms_passed = 0;
+
+/// Returns when DPDK's interrupt thread has done what it was at. Drivers see there that a peer went away, and memif's
+/// then frees what closing frees as well, without asking.
+void let_interrupts_finish() {
+  constexpr int kTries = 1000;
+  const std::uint64_t before = alarms_passed.load(std::memory_order_acquire);
+  const auto on_alarm = [](void*) { alarms_passed.fetch_add(1, std::memory_order_release); };
+  if (rte_eal_alarm_set(1, on_alarm, nullptr) != 0) {
+    return;
+  }
+  for (int i = 0; i < kTries && alarms_passed.load(std::memory_order_acquire) == before; ++i) {
+    ::usleep(1000);
   }
 }
 
@@ -280,6 +298,7 @@ void Device::shut_down() {
       queue->port->gate().set_link(port::LinkState::Removed);
     }
   }
+  let_interrupts_finish();
   for (auto& ethdev : ethdevs_) {
     if (ethdev->is_configured) {
       read_counters(*ethdev);
