@@ -10,19 +10,27 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/api/ip_prefix.h"
+
 namespace millrace::config {
 
-/// One `-l` address. `host` may be a literal or a name; port 0 means `Options::tcp_port`.
+/// One `-l` address. `host` may be a literal or a name; port 0 means that of `-p` or `-U`, any other goes for both.
 struct ListenAddress {
   std::string host;
   std::uint16_t port = 0;
 };
 
+/// Loopback, private (RFC 1918, RFC 4193) and link-local networks: from where no forged sender can aim answers at
+/// others.
+std::vector<dataplane::IpPrefix> networks_near_by();
+
 struct Options {
   // Listening
-  std::vector<ListenAddress> listen;     ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
-  std::uint16_t tcp_port = 11211;        ///< -p; 0: no TCP
-  bool tcp_port_any = false;             ///< -p -1: whatever port is free; tcp_port is then 0
+  std::vector<ListenAddress> listen;  ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
+  std::uint16_t tcp_port = 11211;     ///< -p; 0: no TCP
+  bool tcp_port_any = false;          ///< -p -1: whatever port is free; tcp_port is then 0
+  std::uint16_t udp_port = 0;         ///< -U; 0: no UDP
+  std::vector<dataplane::IpPrefix> udp_allow = networks_near_by();  ///< --udp-allow
   std::string unix_path;                 ///< -s; not empty: the socket instead of TCP, as memcached has it
   std::uint32_t unix_mode = 0700;        ///< -a
   std::uint32_t connections_max = 1024;  ///< -c

@@ -219,10 +219,9 @@ ProcessFacts read_process_facts() {
   return facts;
 }
 
-std::vector<ListenAddress> listen_addresses(const Options& options, const ProcessFacts& process) {
-  if (!options.unix_path.empty() || (options.tcp_port == 0 && !options.tcp_port_any)) {
-    return {};
-  }
+namespace {
+
+std::vector<ListenAddress> addresses_with(std::uint16_t port, const Options& options, const ProcessFacts& process) {
   std::vector<ListenAddress> wanted = options.listen;
   if (wanted.empty()) {
     wanted.push_back({.host = "127.0.0.1", .port = 0});
@@ -232,7 +231,7 @@ std::vector<ListenAddress> listen_addresses(const Options& options, const Proces
   }
   std::vector<ListenAddress> out;
   for (ListenAddress address : wanted) {
-    address.port = address.port == 0 ? options.tcp_port : address.port;
+    address.port = address.port == 0 ? port : address.port;
     if (address.host != "*") {
       out.push_back(address);
       continue;
@@ -243,6 +242,22 @@ std::vector<ListenAddress> listen_addresses(const Options& options, const Proces
     }
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<ListenAddress> listen_addresses(const Options& options, const ProcessFacts& process) {
+  if (!options.unix_path.empty() || (options.tcp_port == 0 && !options.tcp_port_any)) {
+    return {};
+  }
+  return addresses_with(options.tcp_port, options, process);
+}
+
+std::vector<ListenAddress> udp_listen_addresses(const Options& options, const ProcessFacts& process) {
+  if (options.udp_port == 0) {
+    return {};
+  }
+  return addresses_with(options.udp_port, options, process);
 }
 
 }  // namespace millrace::config

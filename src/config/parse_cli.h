@@ -33,5 +33,7 @@ Result<Parsed> parse_cli(const std::vector<std::string>& words, const ProcessFac
 
 /// The addresses to listen on over TCP, ports filled in; loopback when none was named. Empty: no TCP (-p 0 or -s).
 std::vector<ListenAddress> listen_addresses(const Options& options, const ProcessFacts& process);
+/// The same over UDP; empty without -U.
+std::vector<ListenAddress> udp_listen_addresses(const Options& options, const ProcessFacts& process);
 
 }  // namespace millrace::config

@@ -28,7 +28,7 @@ void add_asked(Settings& out, const Options& o, std::uint32_t workers, std::uint
   out.emplace_back("maxbytes", fmt::to_string(o.memory_bytes));
   out.emplace_back("maxconns", fmt::to_string(o.connections_max));
   out.emplace_back("tcpport", fmt::to_string(port));
-  out.emplace_back("udpport", "0");
+  out.emplace_back("udpport", fmt::to_string(o.udp_port));
   out.emplace_back("inter", interfaces(o));
   out.emplace_back("verbosity", fmt::to_string(o.verbosity));
   out.emplace_back("oldest", "0");
@@ -39,7 +39,7 @@ void add_asked(Settings& out, const Options& o, std::uint32_t workers, std::uint
   out.emplace_back("growth_factor", fmt::format("{:.2f}", o.growth_factor));
   out.emplace_back("chunk_size", fmt::to_string(o.chunk_bytes_min));
   out.emplace_back("num_threads", fmt::to_string(workers));
-  out.emplace_back("num_threads_per_udp", "0");
+  out.emplace_back("num_threads_per_udp", fmt::to_string(o.udp_port == 0 ? 0 : workers));
   out.emplace_back("stat_key_prefix", std::string(1, o.prefix_delimiter));
   out.emplace_back("detail_enabled", yes_no(o.detail_enabled));
   out.emplace_back("cas_enabled", yes_no(o.cas_enabled));

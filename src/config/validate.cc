@@ -22,10 +22,15 @@ Result<void> check_listening(Options& options) {
     if (!options.listen.empty() || options.tcp_port_any || options.tcp_port != Options{}.tcp_port) {
       options.notes.push_back("-s: TCP is off, as with memcached, so -l and -p have no effect");
     }
+    if (options.udp_port != 0) {
+      options.notes.push_back("-s: UDP is off, as with memcached, so -U has no effect");
+      options.udp_port = 0;
+    }
     return {};
   }
-  if (options.tcp_port == 0 && !options.tcp_port_any) {
-    return fail("-p 0 turns TCP off and there is no -s, so nobody could connect; give a port or a socket's path");
+  if (options.tcp_port == 0 && !options.tcp_port_any && options.udp_port == 0) {
+    return fail(
+        "-p 0 turns TCP off and there is neither -s nor -U, so nobody could connect; give a port or a socket's path");
   }
   const auto open = std::ranges::find_if(options.listen, [](const ListenAddress& a) { return !is_loopback(a.host); });
   if (open != options.listen.end()) {
@@ -35,6 +40,24 @@ Result<void> check_listening(Options& options) {
                     open->host));
   }
   return {};
+}
+
+void note_udp(Options& options) {
+  if (options.udp_port == 0) {
+    if (options.udp_allow != Options{}.udp_allow) {
+      options.notes.push_back("--udp-allow has no effect without -U");
+    }
+    return;
+  }
+  const auto everybody = std::ranges::find_if(options.udp_allow, [](const dataplane::IpPrefix& prefix) {
+    return prefix.bits == 0 || (prefix.is_v4_prefix() && prefix.bits == dataplane::IpPrefix::kV4Bits);
+  });
+  if (everybody != options.udp_allow.end()) {
+    options.notes.push_back(
+        fmt::format("--udp-allow {}: whoever forges a sender's address can make this server flood that address; name "
+                    "the networks of your clients",
+                    everybody->text()));
+  }
 }
 
 Result<void> check_memory(const Options& options) {
@@ -73,7 +96,9 @@ Result<void> validate(Options& options, const ProcessFacts& process) {
         "--topology describes a machine that is not this one, so it goes with --show-plan only; add it, or leave "
         "--topology out");
   }
-  for (const auto& check : {check_listening(options), check_memory(options), check_process(options, process)}) {
+  const auto listening = check_listening(options);
+  note_udp(options);
+  for (const auto& check : {listening, check_memory(options), check_process(options, process)}) {
     if (!check) {
       return check;
     }

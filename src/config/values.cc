@@ -99,6 +99,15 @@ Result<ListenAddress> parse_address(const std::string& entry) {
 
 }  // namespace
 
+std::vector<dataplane::IpPrefix> networks_near_by() {
+  std::vector<dataplane::IpPrefix> out;
+  for (const char* text : {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7",
+                           "169.254.0.0/16", "fe80::/10"}) {
+    out.push_back(*dataplane::IpPrefix::parse(text));
+  }
+  return out;
+}
+
 Result<std::uint64_t> parse_number(const std::string& what, const std::string& text, std::uint64_t min,
                                    std::uint64_t max, const std::string& unit) {
   std::uint64_t number = 0;
@@ -191,13 +200,28 @@ Result<void> parse_port(const std::string& text, Options& options) {
   return {};
 }
 
-Result<void> parse_udp_port(const std::string& text, Options&) {
-  std::uint64_t port = 0;
-  if (!reads_as(text, port)) {
-    return fail(fmt::format("-U: '{}' is not a number; only -U 0 works, as UDP is not served yet", text));
+Result<void> parse_udp_port(const std::string& text, Options& options) {
+  const auto port = parse_number("-U", text, 0, 65'535, "");
+  if (!port) {
+    return fail(port.error().what + "; 0 is for none");
   }
-  if (port != 0) {
-    return fail(fmt::format("-U {}: UDP is not served yet; leave it out, or say -U 0, and use TCP", port));
+  options.udp_port = static_cast<std::uint16_t>(*port);
+  return {};
+}
+
+Result<void> parse_udp_allow(const std::string& text, Options& options) {
+  options.udp_allow.clear();
+  if (text == "none") {
+    return {};
+  }
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(',', start), text.size());
+    auto prefix = dataplane::IpPrefix::parse(std::string_view(text).substr(start, end - start));
+    if (!prefix) {
+      return fail(fmt::format("--udp-allow: {}; separate networks with commas, or say none", prefix.error().what));
+    }
+    options.udp_allow.push_back(*prefix);
+    start = end + 1;
   }
   return {};
 }

@@ -14,6 +14,21 @@ namespace {
 
 using dataplane::Endpoint;
 
+Result<void> add_resolved(const std::vector<config::ListenAddress>& addresses, bool is_datagram,
+                          std::vector<Endpoint>& endpoints) {
+  for (const config::ListenAddress& address : addresses) {
+    auto resolved = Endpoint::resolve(address.host, address.port);
+    if (!resolved) {
+      return std::unexpected(resolved.error());
+    }
+    for (Endpoint& endpoint : *resolved) {
+      endpoint.is_datagram = is_datagram;
+      endpoints.push_back(endpoint);
+    }
+  }
+  return {};
+}
+
 Result<std::vector<Endpoint>> endpoints_of(const config::Options& options) {
   std::vector<Endpoint> endpoints;
   if (!options.unix_path.empty()) {
@@ -23,15 +38,15 @@ Result<std::vector<Endpoint>> endpoints_of(const config::Options& options) {
     }
     endpoints.push_back(*endpoint);
   }
-  for (const config::ListenAddress& address : config::listen_addresses(options, config::read_process_facts())) {
-    auto resolved = Endpoint::resolve(address.host, address.port);
-    if (!resolved) {
-      return std::unexpected(resolved.error());
-    }
-    endpoints.insert(endpoints.end(), resolved->begin(), resolved->end());
+  const config::ProcessFacts process = config::read_process_facts();
+  if (auto added = add_resolved(config::listen_addresses(options, process), false, endpoints); !added) {
+    return std::unexpected(added.error());
+  }
+  if (auto added = add_resolved(config::udp_listen_addresses(options, process), true, endpoints); !added) {
+    return std::unexpected(added.error());
   }
   if (endpoints.empty()) {
-    return fail("nothing to listen on: give -p a port, or -s a path");
+    return fail("nothing to listen on: give -p or -U a port, or -s a path");
   }
   return endpoints;
 }
@@ -69,10 +84,10 @@ Result<Listening> Listening::open(const config::Options& options, std::uint32_t 
           return std::unexpected(bound.error());
         }
         endpoint = *bound;
-        all.port_ = bound->port();
+        all.port_ = bound->is_datagram ? all.port_ : bound->port();
       }
     }
-    all.addresses_.push_back(endpoint.text());
+    all.addresses_.push_back(endpoint.text() + (endpoint.is_datagram ? " over UDP" : ""));
   }
   return all;
 }

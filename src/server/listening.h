@@ -10,7 +10,9 @@
 
 namespace millrace::server {
 
-/// One row a worker, one descriptor an address. Owned by whoever takes them; closed on destruction otherwise.
+/// One row a worker, one descriptor an address: those of streams first, then those of datagrams (-U), for each worker
+/// its own, so that the kernel spreads clients over them by a hash of addresses and ports. Owned by whoever takes them;
+/// closed on destruction otherwise.
 class Listening {
  public:
   static Result<Listening> open(const config::Options& options, std::uint32_t workers);
@@ -21,6 +23,7 @@ class Listening {
   /// Hands over the descriptors of one worker.
   std::vector<int> take(std::uint32_t worker);
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
+  /// Of TCP; 0 without.
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:

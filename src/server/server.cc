@@ -63,6 +63,7 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.detail_at_start = options.detail_enabled;
   shared.prefix_delimiter = options.prefix_delimiter;
   shared.polls = options.polls;
+  shared.udp_allow = options.udp_allow;
   shared.partitions.resize(workers);
   shared.wakers.resize(workers);
   shared.verbosity = static_cast<std::uint32_t>(options.verbosity);

@@ -142,7 +142,7 @@ class Starting(StartCase):
 
     def test_what_is_not_there_is_refused_with_the_reason(self):
         for option, reason in (('-S', 'no authentication yet'), ('-Z', 'no TLS yet'), ('-e/tmp/x', 'does not outlive'),
-                               ('-U11211', 'UDP'), ('-Bbinary', 'binary'), ('-oext_path=/x', 'no external storage')):
+                               ('-Bbinary', 'binary'), ('-oext_path=/x', 'no external storage')):
             self.assertIn(reason, self.refusal(option, '-p', self.port))
 
 

@@ -34,7 +34,7 @@ struct LetterCase {
 };
 constexpr LetterCase kLetters[] = {
     {'p', "1234", Fate::Obeyed},
-    {'U', "1234", Fate::Refused},
+    {'U', "1234", Fate::Obeyed},
     {'s', "/tmp/s", Fate::Obeyed},
     {'a', "600", Fate::Obeyed},
     {'A', nullptr, Fate::Obeyed},
@@ -361,6 +361,14 @@ TEST(SettingsStats, DefaultsAreMemcachedsWhereWeDoTheSame) {
   EXPECT_EQ(setting(plain, "binding_protocol"), "ascii");
   EXPECT_EQ(setting(plain, "maxconns_fast"), "yes");
   EXPECT_EQ(setting(accepted({"-s", "/tmp/x"}), "domain_socket"), "/tmp/x");
+}
+
+TEST(SettingsStats, Udp) {
+  EXPECT_EQ(setting(accepted({}), "udpport"), "0");
+  EXPECT_EQ(setting(accepted({}), "num_threads_per_udp"), "0");
+  EXPECT_EQ(setting(accepted({"-U", "77"}), "udpport"), "77");
+  EXPECT_EQ(setting(accepted({"-U", "77"}), "num_threads_per_udp"), "4");
+  EXPECT_EQ(setting(accepted({"-U", "77", "-s", "/tmp/x"}), "udpport"), "0");
 }
 
 TEST(SettingsStats, NamesAreMemcachedsAndComeOnce) {

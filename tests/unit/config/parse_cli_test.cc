@@ -123,7 +123,7 @@ TEST(ParseCli, NumbersKeepTheirRangesAndSayThem) {
        {"1.01", "1.25", "2", "16"},
        {"1", "1.0", "0.5", "17", "-2", "inf", "nan", "1e1", "x", ""},
        "such as 1.25"},
-      {"-U", {"0"}, {"11211", "x", "-1"}, "-U 0"},
+      {"-U", {"0", "1", "65535"}, {"65536", "x", "-1", ""}, "from 0 to 65535; 0 is for none"},
       {"-D", {":", "/", "-"}, {"", "::", " ", "\t"}, "one printable character"},
       {"-N", {"4"}, {}, ""},
       {"--hash-seed", {"1", "18446744073709551615"}, {"0", "18446744073709551616", "x"}, "leave it out"},
@@ -267,6 +267,56 @@ TEST(ParseCli, RootMustNameAUser) {
   const Options options = accepted({"-u", "nobody"});
   EXPECT_THAT(options.notes, ElementsAre(HasSubstr("only root")));
   EXPECT_EQ(options.user, "");
+}
+
+TEST(ParseCli, UdpIsOffUnlessAskedFor) {
+  EXPECT_EQ(accepted({}).udp_port, 0);
+  EXPECT_THAT(udp_listen_addresses(accepted({}), {}), IsEmpty());
+  const Options both = accepted({"-p", "5000", "-U", "5001", "-l", "127.0.0.1,10.0.0.1:6000"});
+  EXPECT_EQ(both.udp_port, 5001);
+  // As memcached has it: a port that stands with the address goes for both.
+  const auto udp = udp_listen_addresses(both, {});
+  ASSERT_EQ(udp.size(), 2U);
+  EXPECT_EQ(udp[0].port, 5001);
+  EXPECT_EQ(udp[1].port, 6000);
+  EXPECT_EQ(listen_addresses(both, {})[0].port, 5000);
+  EXPECT_EQ(listen_addresses(both, {})[1].port, 6000);
+  const Options alone = accepted({"-p", "0", "-U", "5001"});
+  EXPECT_THAT(listen_addresses(alone, {}), IsEmpty());
+  EXPECT_EQ(udp_listen_addresses(alone, {.has_ipv6 = true}).size(), 2U);
+  EXPECT_EQ(udp_listen_addresses(alone, {.has_ipv6 = false}).size(), 1U);
+  EXPECT_THAT(refused({"-p", "0"}), HasSubstr("-U"));
+  const Options unix_only = accepted({"-s", "/tmp/x", "-U", "5001"});
+  EXPECT_EQ(unix_only.udp_port, 0);
+  EXPECT_THAT(unix_only.notes, ElementsAre(HasSubstr("-U has no effect")));
+}
+
+std::vector<std::string> texts(const std::vector<dataplane::IpPrefix>& networks) {
+  std::vector<std::string> out;
+  for (const dataplane::IpPrefix& network : networks) {
+    out.push_back(network.text());
+  }
+  return out;
+}
+
+TEST(ParseCli, WhoGetsLongAnswersOverUdp) {
+  EXPECT_THAT(texts(accepted({}).udp_allow), ElementsAre("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12",
+                                                         "192.168.0.0/16", "fc00::/7", "169.254.0.0/16", "fe80::/10"));
+  const Options options = accepted({"-U", "1", "--udp-allow", "192.0.2.0/24,2001:db8::/32,198.51.100.7"});
+  EXPECT_THAT(texts(options.udp_allow), ElementsAre("192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"));
+  EXPECT_THAT(options.notes, IsEmpty());
+  EXPECT_THAT(accepted({"-U", "1", "--udp-allow", "none"}).udp_allow, IsEmpty());
+  EXPECT_THAT(texts(accepted({"-U", "1", "--udp-allow=10.0.0.0/8", "--udp-allow=::1"}).udp_allow),
+              ElementsAre("::1/128"));
+  EXPECT_THAT(accepted({"--udp-allow", "none"}).notes, ElementsAre(HasSubstr("no effect without -U")));
+  for (const char* everybody : {"0.0.0.0/0", "::/0"}) {
+    EXPECT_THAT(accepted({"-U", "1", "--udp-allow", everybody}).notes, ElementsAre(HasSubstr("flood"))) << everybody;
+  }
+  for (const char* wrong :
+       {"", ",", "10.0.0.0/8,", "10.0.0.1/8", "10.0.0.0/33", "none,::1", "here", "10.0.0.0/8;::1"}) {
+    EXPECT_THAT(refused({"-U", "1", "--udp-allow", wrong}), AllOf(HasSubstr("--udp-allow"), HasSubstr("say none")))
+        << wrong;
+  }
 }
 
 TEST(ParseCli, LargestItemIsAtMostHalfTheMemory) {
