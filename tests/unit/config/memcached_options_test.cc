@@ -153,7 +153,7 @@ bool differ(const Options& a, const Options& b) {
   const auto fields = [](const Options& o) {
     return std::tuple(o.listen.size(), o.tcp_port, o.tcp_port_any, o.unix_path, o.unix_mode, o.connections_max,
                       o.listen_backlog, o.idle_timeout_s, o.memory_bytes, o.evicts, o.item_bytes_max, o.growth_factor,
-                      o.chunk_bytes_min, o.wants_huge_pages, o.locks_memory);
+                      o.chunk_bytes_min, o.wants_huge_pages, o.locks_memory, o.udp_port);
   };
   const auto more = [](const Options& o) {
     return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.cas_enabled, o.shutdown_enabled,
