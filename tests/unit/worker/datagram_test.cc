@@ -81,7 +81,7 @@ TEST_F(DatagramTest, WhatIsNoRequestIsCountedAndNotAnswered) {
 
 TEST_F(DatagramTest, ACommandEndsWithItsDatagram) {
   EXPECT_EQ(ask("get a"), "");
-  EXPECT_EQ(ask("x\r\nget b\r\n"), "ERROR\r\nEND\r\n");  // not "get a" continued
+  EXPECT_EQ(ask("xyz\r\nget b\r\n"), "ERROR\r\nEND\r\n");  // not "get a" continued
   EXPECT_EQ(ask("set a 0 0 10\r\nabc"), "");
   EXPECT_EQ(ask("get a\r\n"), "END\r\n");
   EXPECT_EQ(ask("get b\r\nset a 0 0 2000\r\nabc"), "END\r\n");

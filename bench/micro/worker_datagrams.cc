@@ -1,0 +1,133 @@
+// What a worker's turn costs for each get by datagram, without a network: from the transport's events to its
+// operations. 64 datagrams a turn. range(0): items, so that the table fits the nearest caches or none.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/huge_memory.h"
+#include "mesh/mesh.h"
+#include "protocol/udp_frame.h"
+#include "store/partition.h"
+#include "worker/shared_state.h"
+#include "worker/worker.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::uint64_t kSeed = 17;
+constexpr std::size_t kBurst = 64;
+constexpr std::size_t kDatagramBytes = 64;
+
+std::string key_of(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  return "key:" + std::string(26 - digits.size(), '0') + digits;  // 30 bytes
+}
+
+/// Tells the same few thousand datagrams again and again, and takes answers as a port does: by copying them.
+class Replay final : public dataplane::Transport {
+ public:
+  explicit Replay(std::uint64_t items) : datagrams_(kDatagrams * kDatagramBytes) {
+    flow_.peer[15] = 1;
+    std::uint64_t state = 88172645463325252ULL;
+    for (std::size_t i = 0; i < kDatagrams; ++i) {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      const std::string line = "get " + key_of(state % items) + "\r\n";
+      const auto header = protocol::udp_header_bytes({.request_id = static_cast<std::uint16_t>(i)});
+      std::memcpy(datagrams_.data() + i * kDatagramBytes, header.data(), header.size());
+      std::memcpy(datagrams_.data() + i * kDatagramBytes + header.size(), line.data(), line.size());
+      bytes_ = header.size() + line.size();
+    }
+  }
+  std::size_t poll(Instant, std::span<dataplane::Event> out, Duration) noexcept override {
+    for (std::size_t i = 0; i < kBurst; ++i, next_ = (next_ + 1) % kDatagrams) {
+      out[i] = {.kind = dataplane::EventKind::Datagram,
+                .bytes = {datagrams_.data() + next_ * kDatagramBytes, bytes_},
+                .flow = &flow_};
+    }
+    return kBurst;
+  }
+  void submit(Instant, std::span<const dataplane::TxOp> ops) noexcept override {
+    for (const dataplane::TxOp& op : ops) {
+      char* at = sent_.data() + (answers_ % kBurst) * protocol::kUdpDatagramBytesMax;
+      for (const dataplane::Slice& slice : op.slices) {
+        std::memcpy(at, slice.data, slice.size);
+        at += slice.size;
+        answered_bytes_ += slice.size;
+      }
+      ++answers_;
+    }
+  }
+  Status connect(const dataplane::Endpoint&, ConnId&) noexcept override { return Status::Unsupported; }
+  void stop_accepting() noexcept override {}
+  [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override { return {}; }
+  [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override { return counters_; }
+  dataplane::Waker& waker() noexcept override { return waker_; }
+  [[nodiscard]] std::string peer_text(ConnId) const override { return {}; }
+  [[nodiscard]] std::string listener_text(ConnId) const override { return {}; }
+
+  [[nodiscard]] std::uint64_t answers() const { return answers_; }
+  [[nodiscard]] std::uint64_t answered_bytes() const { return answered_bytes_; }
+
+ private:
+  static constexpr std::size_t kDatagrams = 1 << 16;
+  class NoWaker final : public dataplane::Waker {
+   public:
+    void wake() noexcept override {}
+  };
+  std::vector<char> datagrams_;
+  std::vector<char> sent_ = std::vector<char>(kBurst * protocol::kUdpDatagramBytesMax);
+  dataplane::DatagramFlow flow_;
+  std::size_t bytes_ = 0;
+  std::size_t next_ = 0;
+  std::uint64_t answers_ = 0;
+  std::uint64_t answered_bytes_ = 0;
+  dataplane::TransportCounters counters_;
+  NoWaker waker_;
+};
+
+void gets(benchmark::State& state) {
+  const auto items = static_cast<std::uint64_t>(state.range(0));
+  auto arena = HugeMemory::reserve({.bytes = (std::size_t{16} << 20) + items * 192});
+  if (!arena || !arena->fault_in()) {
+    state.SkipWithError("no memory");
+    return;
+  }
+  auto partition = store::Partition::create({.arena = arena->bytes(), .hash_seed = kSeed});
+  const std::string value(64, 'v');
+  for (std::uint64_t i = 0; i < items; ++i) {
+    const std::string key = key_of(i);
+    (*partition)->store({key, hash_key(key, kSeed)}, value, {}, 1);
+  }
+  Replay transport(items);
+  mesh::Mesh mesh(1);
+  mesh.join(0);
+  SystemClock clock;
+  worker::SharedState shared;
+  shared.hash_seed = kSeed;
+  shared.udp_allow = {{.address = {}, .bits = 0}};
+  shared.partitions = {partition->get()};
+  shared.wakers = {&transport.waker()};
+  worker::Worker worker(
+      {.id = 0, .partition = **partition, .transport = transport, .mesh = mesh, .clock = clock, .shared = shared});
+  for (auto _ : state) {
+    worker.turn(false);
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(transport.answers()));
+  // All hits, all whole.
+  if (transport.answered_bytes() != transport.answers() * (8 + 6 + 30 + 7 + 64 + 2 + 5)) {
+    state.SkipWithError("an answer is not a hit");
+  }
+}
+BENCHMARK(gets)->Arg(1 << 10)->Arg(1 << 16)->Arg(10'000'000);
+
+}  // namespace
+}  // namespace millrace
+
+BENCHMARK_MAIN();
