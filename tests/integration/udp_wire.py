@@ -17,9 +17,11 @@ class Lost(Exception):
 
 
 class UdpWire:
-    def __init__(self, port, host='127.0.0.1', timeout=10):
+    def __init__(self, port, host='127.0.0.1', timeout=10, source=None):
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.timeout = timeout
         self.request_id = 0x00fe  # so that the high byte comes to be used soon
@@ -82,10 +84,10 @@ class UdpWire:
                 return got
         raise Lost(got)
 
-    def is_dropped(self, commands, **header):
+    def is_dropped(self, commands, later=b'version\r\n', **header):
         """Whether nothing comes back for it by the time that a later request has been answered."""
         dropped = self.send(commands, **header)
-        asked = self.send(b'version\r\n')
+        asked = self.send(later)
         until = time.monotonic() + self.timeout
         while time.monotonic() < until:
             self.socket.settimeout(until - time.monotonic())
