@@ -21,8 +21,9 @@ constexpr std::uint32_t kAfXdpBuffersMin = 8192;
 constexpr std::uint64_t kMbufOverheadBytes = 256;  // rte_mbuf, the pool's header and its share of the ring
 
 std::uint32_t buffers_of(const DeviceOptions& options, PortKind kind) {
-  const std::uint32_t wanted =
-      options.buffers != 0 ? options.buffers : 2 * (std::uint32_t{options.rx_descriptors} + options.tx_descriptors);
+  const std::uint32_t rings = std::uint32_t{options.rx_descriptors} + options.tx_descriptors;
+  // The ring of af_packet is the kernel's and holds none of our buffers, which are large.
+  const std::uint32_t wanted = options.buffers != 0 ? options.buffers : kind == PortKind::AfPacket ? rings : 2 * rings;
   return std::max(wanted, kind == PortKind::AfXdp ? kAfXdpBuffersMin : kBuffersMin);
 }
 
@@ -62,10 +63,10 @@ Device::Device(Eal& eal, PortSpec spec, std::uint16_t queues, DeviceOptions opti
 
 Device::~Device() { shut_down(); }
 
-std::uint64_t Device::memory_bytes(std::uint16_t queues, const DeviceOptions& options) {
-  const std::uint64_t buffers = std::max(buffers_of(options, PortKind::AfXdp), kBuffersMin);
-  const std::uint64_t buffer = kMbufOverheadBytes + RTE_PKTMBUF_HEADROOM + buffer_bytes(options.mtu);
-  return queues * (buffers * buffer + options.external_max * kMbufOverheadBytes + (4ULL << 20));
+std::uint64_t Device::memory_bytes(const PortSpec& spec, std::uint16_t queues, const DeviceOptions& options) {
+  const std::uint64_t buffer = kMbufOverheadBytes + RTE_PKTMBUF_HEADROOM + buffer_bytes(spec.kind, options.mtu);
+  const std::uint64_t lent = std::max(options.external_max, kBuffersMin) * kMbufOverheadBytes;
+  return queues * (buffers_of(options, spec.kind) * buffer + lent + (4ULL << 20));
 }
 
 Result<std::unique_ptr<Device>> Device::open(Eal& eal, const PortSpec& spec, std::uint16_t queues,
@@ -100,7 +101,7 @@ void Device::note(std::string text) {
 }
 
 Result<void> Device::plug() {
-  const std::vector<VirtualDevice> wanted = virtual_devices(spec_, eal_.next_instance(), facts_.queues, options_.mtu);
+  const std::vector<VirtualDevice> wanted = virtual_devices(spec_, eal_.next_instance(), facts_.queues);
   const auto add = [&](const std::string& name, std::uint16_t first, std::uint16_t count) -> Result<Ethdev*> {
     auto ethdev = std::make_unique<Ethdev>();
     ethdev->device = this;
@@ -171,7 +172,7 @@ Result<void> Device::make_queues() {
       }
       return pool;
     };
-    const unsigned data_room = unsigned{RTE_PKTMBUF_HEADROOM} + buffer_bytes(options_.mtu);
+    const unsigned data_room = unsigned{RTE_PKTMBUF_HEADROOM} + buffer_bytes(spec_.kind, options_.mtu);
     if (data_room > UINT16_MAX) {
       return fail("port " + spec_.text + ": no MTU of " + std::to_string(options_.mtu));
     }
@@ -185,7 +186,7 @@ Result<void> Device::make_queues() {
     if (!is_made) {
       return fail("port " + spec_.text + ": DPDK has no memory for " + std::to_string(facts_.buffers) +
                   " packets of queue " + std::to_string(q) + " (" + reason(rte_errno) + "); it takes " +
-                  std::to_string(memory_bytes(facts_.queues, options_) >> 20) + " MiB in all");
+                  std::to_string(memory_bytes(spec_, facts_.queues, options_) >> 20) + " MiB in all");
     }
     queues_.push_back(std::move(queue));
   }

@@ -63,7 +63,7 @@ class Device {
   static Result<std::unique_ptr<Device>> open(Eal& eal, const PortSpec& spec, std::uint16_t queues,
                                               const DeviceOptions& options);
   /// Memory that open() will take, for EalOptions::memory_bytes.
-  static std::uint64_t memory_bytes(std::uint16_t queues, const DeviceOptions& options);
+  static std::uint64_t memory_bytes(const PortSpec& spec, std::uint16_t queues, const DeviceOptions& options);
 
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

@@ -220,7 +220,7 @@ void Device::make_ports(const Ethdev& ethdev) {
                        .capabilities = {.mac = ethdev.mac,
                                         .mtu = options_.mtu,
                                         .headroom_bytes = RTE_PKTMBUF_HEADROOM,
-                                        .buffer_bytes = buffer_bytes(options_.mtu),
+                                        .buffer_bytes = buffer_bytes(spec_.kind, options_.mtu),
                                         .tx_segments_max = can_lend ? ethdev.segments_max : std::uint16_t{1},
                                         .external_max = can_lend ? options_.external_max : 0,
                                         .rx_scatter = true,  // a driver may chain without having been asked

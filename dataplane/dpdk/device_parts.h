@@ -16,14 +16,15 @@
 namespace millrace::dpdk {
 
 constexpr std::uint16_t kFrameExtraBytes = 26;  // Ethernet, two tags, frame check sequence
-constexpr std::uint16_t kBufferBytesMin = 2048;
+constexpr unsigned kBufferBytesMin = 2048;
 
 inline std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
 
 /// Room for one frame in one buffer: a copied datagram needs it, and scattering is then nobody's need.
-inline std::uint16_t buffer_bytes(std::uint16_t mtu) {
+inline std::uint16_t buffer_bytes(PortKind kind, std::uint16_t mtu) {
   const unsigned frame = (unsigned{mtu} + kFrameExtraBytes + 63) / 64 * 64;
-  return static_cast<std::uint16_t>(std::max<unsigned>(frame, kBufferBytesMin));
+  const unsigned least = kind == PortKind::AfPacket ? unsigned{kAfPacketSlotBytes} : kBufferBytesMin;
+  return static_cast<std::uint16_t>(std::max(frame, least));
 }
 
 struct Device::Ethdev {

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kInterfaceLettersMax = 15;
 constexpr std::size_t kSocketPathLettersMax = 107;
-/// Frames longer than this do not fit af_packet's usual slots of 2 KiB.
-constexpr std::uint16_t kSmallSlotMtu = 1900;
 
 bool is_hex(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](unsigned char letter) { return std::isxdigit(letter) != 0; });
@@ -207,8 +205,7 @@ bool PortSpec::shares_memory() const noexcept {
 
 Result<PortSpec> parse_port_spec(std::string_view text) { return Parser(text).parse(); }
 
-std::vector<VirtualDevice> virtual_devices(const PortSpec& spec, std::uint32_t instance, std::uint16_t queues,
-                                           std::uint16_t mtu) {
+std::vector<VirtualDevice> virtual_devices(const PortSpec& spec, std::uint32_t instance, std::uint16_t queues) {
   const auto name = [&](const char* driver) { return driver + std::to_string(instance); };
   const std::string queues_text = std::to_string(queues);
   Arguments arguments(spec);
@@ -226,10 +223,11 @@ std::vector<VirtualDevice> virtual_devices(const PortSpec& spec, std::uint32_t i
     case PortKind::Tap:
       return {{name("net_tap"), arguments.add("iface", spec.target).take()}};
     case PortKind::AfPacket:
-      arguments.add("iface", spec.target).add("qpairs", queues_text);
-      if (mtu > kSmallSlotMtu) {
-        arguments.add("framesz", "16384").add("blocksz", "65536").add("framecnt", "512");
-      }
+      arguments.add("iface", spec.target)
+          .add("qpairs", queues_text)
+          .add("framesz", std::to_string(kAfPacketSlotBytes))
+          .add("blocksz", std::to_string(4 * kAfPacketSlotBytes))
+          .add("framecnt", "512");
       return {{name("net_af_packet"), arguments.take()}};
     case PortKind::AfXdp: {
       // One socket a device: interfaces without channels (veth) take no more, and for the others it is the same.

@@ -59,9 +59,12 @@ struct VirtualDevice {
 
 Result<PortSpec> parse_port_spec(std::string_view text);
 
-/// What to plug for `queues` queue pairs of frames of `mtu`: one device with all queues, or (af_xdp) one a queue. Empty
+/// Bytes of a slot of af_packet's ring. The kernel joins the fragments of IPv4 datagrams before it gives them to a
+/// fanout group, whatever the MTU is, and the driver cuts what is longer than a slot.
+inline constexpr std::uint16_t kAfPacketSlotBytes = 16'384;
+
+/// What to plug for `queues` queue pairs: one device with all queues, or (af_xdp) one a queue. Empty
 /// for Pci and Existing. `instance`: a number no other port of this process has, for the names.
-std::vector<VirtualDevice> virtual_devices(const PortSpec& spec, std::uint32_t instance, std::uint16_t queues,
-                                           std::uint16_t mtu);
+std::vector<VirtualDevice> virtual_devices(const PortSpec& spec, std::uint32_t instance, std::uint16_t queues);
 
 }  // namespace millrace::dpdk
