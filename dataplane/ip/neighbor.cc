@@ -64,6 +64,7 @@ NeighborCache::Entry* NeighborCache::make(Instant now, const IpAddress& address)
     return nullptr;
   }
   counters_.evicted += victim->state == State::Reachable ? 1 : 0;
+  ++epoch_;
   *victim = Entry{};
   victim->address = address;
   victim->used_at = now;
@@ -119,7 +120,9 @@ NeighborCache::Resolution NeighborCache::resolve(Instant now, const IpAddress& t
   if (entry->state == State::Reachable && now >= entry->reachable_until) {
     (void)start_asking(now, *entry, State::Probing);  // no room: next time; the MAC we have is used meanwhile
   }
-  return {.is_known = true, .mac = entry->mac};
+  return {.is_known = true,
+          .mac = entry->mac,
+          .until = entry->state == State::Reachable ? entry->reachable_until : Instant{}};
 }
 
 void NeighborCache::enqueue(Entry& entry, buf::Packet& packet, Resolution& resolution) noexcept {
@@ -187,6 +190,7 @@ void NeighborCache::confirm(Instant now, Entry& entry, const MacAddress& mac) no
   if (is_asking(entry.state)) {
     stop_asking(entry);
   }
+  epoch_ += entry.mac != mac ? 1 : 0;
   const auto base_ns = kReachableTimeBase.ns;
   entry.state = State::Reachable;
   entry.mac = mac;
@@ -202,6 +206,7 @@ void NeighborCache::confirm(Instant now, Entry& entry, const MacAddress& mac) no
 }
 
 void NeighborCache::give_up(Instant now, Entry& entry) noexcept {
+  ++epoch_;
   stop_asking(entry);
   drop_pending(entry);
   entry.state = State::Failed;

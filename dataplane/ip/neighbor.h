@@ -52,6 +52,7 @@ class NeighborCache {
     bool is_known = false;
     wire::MacAddress mac{};
     wire::Drop drop = wire::Drop::None;  ///< a packet was dropped: this one, or (NeighborQueueFull) the oldest waiting
+    Instant until{};                     ///< known: this long, if epoch() stays; then ask again
   };
   struct Counters {
     std::uint64_t asked = 0;    ///< solicitations
@@ -78,6 +79,9 @@ class NeighborCache {
   [[nodiscard]] bool take_ready(buf::Packet& packet, wire::MacAddress& mac) noexcept;
   /// How many waiting packets were given up since the last call.
   [[nodiscard]] std::uint64_t take_unreachable() noexcept { return std::exchange(unreachable_, 0); }
+
+  /// Moves on whenever a MAC that resolve() gave may be another now.
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
 
   /// For tests and statistics.
   [[nodiscard]] bool is_known(const wire::IpAddress& target) const noexcept;
@@ -143,6 +147,7 @@ class NeighborCache {
   std::uint16_t ready_first_ = kNone;
   std::uint16_t ready_last_ = kNone;
   std::uint64_t unreachable_ = 0;
+  std::uint32_t epoch_ = 1;
   Counters counters_;
 };
 

@@ -39,10 +39,14 @@ class PathMtu {
     if (mtu < kV4Floor || mtu >= of(now, destination)) {
       return wire::Drop::IcmpMtuRefused;
     }
+    ++epoch_;
     entries_[slot_of(destination)] = {
         .destination = destination, .learnt_at = now, .mtu = static_cast<std::uint16_t>(mtu)};
     return wire::Drop::None;
   }
+
+  /// Moves on whenever of() may say less than before.
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
 
  private:
   static constexpr std::size_t kEntries = 256;
@@ -59,6 +63,7 @@ class PathMtu {
 
   std::uint16_t link_mtu_;
   std::uint64_t seed_;
+  std::uint32_t epoch_ = 0;
   std::array<Entry, kEntries> entries_{};
 };
 

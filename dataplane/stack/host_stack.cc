@@ -7,11 +7,18 @@
 #include "dataplane/wire/vlan.h"
 
 namespace millrace::stack {
+namespace {
+
+/// Frames whose first line is on its way while one is looked at.
+constexpr std::size_t kPrefetchAhead = 4;
+
+}  // namespace
 
 HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, const StackOptions& options)
     : port_(port),
       capabilities_(port.capabilities()),
       options_(options),
+      lend_bytes_min_(capabilities_.tx_segments_max > 1 ? options.zero_copy_bytes_min : 0),
       host_(addresses),
       neighbors_(options.seed ^ 0x6e65'6967),
       path_mtu_(capabilities_.mtu, options.seed ^ 0x7061'7468),
@@ -22,6 +29,11 @@ HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, 
       lent_(capabilities_.external_max),
       joined_(capabilities_.rx_scatter ? kBurst * (capabilities_.mtu + wire::kEthernetBytes + wire::kVlanTagBytes) : 0),
       tx_(kTxQueue) {
+  for (const ip::HostAddress& own : host_.all()) {
+    if (own.address.is_v4()) {
+      own_v4_[own_v4_count_++] = own.address.v4_word();
+    }
+  }
   MR_ASSERT(capabilities_.buffer_bytes >= capabilities_.mtu);  // a whole datagram can be copied into a packet
   MR_ASSERT(capabilities_.mtu >= ip::PathMtu::kV4Floor && options.vlan <= wire::kVlanIdMax);
 }
@@ -35,14 +47,24 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   rx_count_ = port_.rx_burst(now, std::span(rx_).first(std::min(kBurst, out.size())));
   counters_.frames_received += rx_count_;
   std::size_t count = 0;
+  for (std::size_t i = 0; i < std::min(kPrefetchAhead, rx_count_); ++i) {
+    prefetch(rx_[i].first().data());
+  }
   for (std::size_t i = 0; i < rx_count_; ++i) {
-    if (i + 2 < rx_count_) {
-      prefetch(rx_[i + 2].first().data());
+    if (i + kPrefetchAhead < rx_count_) {
+      prefetch(rx_[i + kPrefetchAhead].first().data());
     }
-    take_frame(now, rx_[i], out, count);
+    if (MR_LIKELY(take_plain(now, rx_[i], out[count]))) {
+      ++count;
+    } else {
+      take_frame(now, rx_[i], out, count);
+    }
   }
   run_timers(now);
   flush(now);
+  if (rx_count_ == 0) {
+    release_fresh();  // an idle host holds nothing
+  }
   collect_released();
   return count;
 }

@@ -7,10 +7,12 @@
 // token. Nothing allocates after the constructor, nothing reads a clock: `now` is an argument.
 // Every frame that goes no further is counted by its reason (wire/drops.def).
 // TCP will be another branch of take_datagram() beside UDP and ICMP, with transmit_payload() for its segments.
-// The verbs: receive.cc frames up to IP, receive_icmp.cc ICMP and neighbour discovery, send.cc datagrams to frames,
-// timers.cc what happens without a frame.
+// The verbs: fast_path.cc the plain datagram of a peer that is known, both ways; receive.cc frames up to IP,
+// receive_icmp.cc ICMP and neighbour discovery, send.cc datagrams to frames, tx_queue.cc frames to the port, timers.cc
+// what happens without a frame.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -31,6 +33,7 @@
 #include "dataplane/port/frame_port.h"
 #include "dataplane/stack/counters.h"
 #include "dataplane/stack/lent_table.h"
+#include "dataplane/stack/path_cache.h"
 #include "dataplane/udp/port_table.h"
 #include "dataplane/wire/arp.h"
 #include "dataplane/wire/ethernet.h"
@@ -108,6 +111,7 @@ class HostStack {
 
  private:
   static constexpr std::size_t kTxQueue = 256;
+  static constexpr std::size_t kAllocBurst = 32;
   static constexpr std::size_t kRefusalsMax = 16;
 
   /// What the layers above want sent as one IP datagram's payload: their header and the caller's slices.
@@ -119,6 +123,11 @@ class HostStack {
     std::optional<std::uint32_t> lent{};
     bool device_sums_udp = false;
   };
+
+  // fast_path.cc
+  [[nodiscard]] bool take_plain(Instant now, const buf::Packet& packet, Datagram& out) noexcept;
+  [[nodiscard]] bool send_plain(Instant now, const OutDatagram& datagram, std::uint32_t payload_bytes) noexcept;
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return neighbors_.epoch() + path_mtu_.epoch(); }
 
   // receive.cc
   void take_frame(Instant now, buf::Packet& packet, std::span<Datagram> out, std::size_t& count) noexcept;
@@ -145,15 +154,30 @@ class HostStack {
                  std::uint8_t code, std::uint32_t rest, wire::Bytes body) noexcept;
 
   // send.cc
+  [[nodiscard]] bool lends(const OutDatagram& datagram) const noexcept {
+    return lend_bytes_min_ > 0 && datagram.may_lend &&
+           std::ranges::any_of(datagram.slices,
+                               [this](const dataplane::Slice& slice) { return slice.size >= lend_bytes_min_; });
+  }
   /// Cuts the payload for its path and sends the pieces; false: dropped, and counted.
   [[nodiscard]] bool transmit_payload(Instant now, const Payload& payload) noexcept;
-  [[nodiscard]] bool fill_packet(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept;
+  [[nodiscard]] bool fill_packet(Instant now, buf::Packet& packet, const Payload& payload,
+                                 const ip::FragmentRange& range) noexcept;
   [[nodiscard]] bool attach_from(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept;
-  [[nodiscard]] bool transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet) noexcept;
+  [[nodiscard]] bool transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet,
+                                 ip::NeighborCache::Resolution& resolution) noexcept;
   void transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to, std::uint16_t type) noexcept;
-  [[nodiscard]] bool alloc(buf::Packet& packet) noexcept;
   void send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept;
   void send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept;
+
+  // tx_queue.cc
+  [[nodiscard]] bool alloc(Instant now, buf::Packet& packet) noexcept;
+  /// Whether tx_[tx_end_] is a fresh packet to write into; then ++tx_end_ queues it.
+  [[nodiscard]] bool has_fresh(Instant now) noexcept { return MR_LIKELY(tx_end_ < tx_ready_) || make_fresh(now); }
+  bool make_fresh(Instant now) noexcept;
+  void enqueue(Instant now, buf::Packet& packet) noexcept;
+  void make_room(Instant now) noexcept;
+  void release_fresh() noexcept;
 
   // timers.cc
   void run_timers(Instant now) noexcept;
@@ -164,6 +188,7 @@ class HostStack {
   port::FramePort& port_;
   const port::PortCapabilities capabilities_;
   const StackOptions options_;
+  const std::uint32_t lend_bytes_min_;  ///< 0: never
   ip::HostAddresses host_;
   StackCounters counters_;
   udp::PortTable udp_ports_;
@@ -174,14 +199,19 @@ class HostStack {
   ip::TokenBucket echo_limit_;
   ip::TokenBucket error_limit_;
   LentTable lent_;
+  PathCache paths_;
+  std::array<std::uint32_t, ip::HostAddresses::kAddressesMax> own_v4_{};  ///< our addresses, as in a header
+  std::size_t own_v4_count_ = 0;
 
   std::array<buf::Packet, kBurst> rx_{};
   std::size_t rx_count_ = 0;
   std::vector<std::byte> joined_;  ///< frames that came in several segments, joined until the next poll()
   std::size_t joined_used_ = 0;
+  /// [begin, end): to be sent. [end, ready): fresh, to be written to.
   std::vector<buf::Packet> tx_;
   std::size_t tx_begin_ = 0;
   std::size_t tx_end_ = 0;
+  std::size_t tx_ready_ = 0;
 
   std::array<Refusal, kRefusalsMax> refusals_{};
   std::size_t refusals_count_ = 0;
@@ -189,8 +219,6 @@ class HostStack {
   port::LinkState link_ = port::LinkState::Down;
   std::uint32_t announcements_left_ = 0;
   Instant announce_at_{};
-  wire::IpAddress seen_source_{};  ///< the last source whose frame's origin was found right
-  wire::MacAddress seen_mac_{};
 };
 
 }  // namespace millrace::stack

@@ -145,18 +145,16 @@ void HostStack::take_udp(Instant now, const ip::Arrived& arrived, buf::ChecksumS
     }
     return;
   }
-  watch_gateway(now, arrived.source, ethernet.source);
+  if (!paths_.is_seen(paths_.of(arrived.source), now, arrived.source, ethernet.source)) {
+    watch_gateway(now, arrived.source, ethernet.source);
+    paths_.note_seen(now, arrived.source, ethernet.source);
+  }
   ++counters_.datagrams_received;
   counters_.bytes_received += udp.payload.size();
   out[count++] = {.flow = udp.flow, .socket = udp.socket, .bytes = udp.payload};
 }
 
 void HostStack::watch_gateway(Instant now, const wire::IpAddress& source, const wire::MacAddress& mac) noexcept {
-  if (source == seen_source_ && mac == seen_mac_) {
-    return;
-  }
-  seen_source_ = source;
-  seen_mac_ = mac;
   // A gateway that failed over forwards to us from another MAC before it announces itself: have it checked.
   const auto next_hop = host_.next_hop(source);
   if (next_hop) {

@@ -52,6 +52,11 @@ void copy_behind(buf::Packet& packet, Bytes part) noexcept {
 }  // namespace
 
 Sent HostStack::send(Instant now, const OutDatagram& datagram) noexcept {
+  const std::uint64_t payload_bytes = udp::payload_bytes(datagram.slices);
+  if (MR_LIKELY(payload_bytes <= capabilities_.mtu &&
+                send_plain(now, datagram, static_cast<std::uint32_t>(payload_bytes)))) {
+    return Sent::Copied;
+  }
   wire::FlowKey flow = datagram.flow;
   if (flow.source.is_unspecified()) {
     const auto source = host_.source_for(flow.destination);
@@ -62,7 +67,7 @@ Sent HostStack::send(Instant now, const OutDatagram& datagram) noexcept {
     flow.source = *source;
   }
   const bool is_v4 = flow.source.is_v4();
-  const std::uint64_t bytes = udp::payload_bytes(datagram.slices) + wire::kUdpBytes;
+  const std::uint64_t bytes = payload_bytes + wire::kUdpBytes;
   if (bytes + (is_v4 ? wire::kIpv4Bytes : 0) > kDatagramBytesMax) {
     counters_.drops.count(Drop::DatagramTooLong);
     return Sent::Dropped;
@@ -105,6 +110,7 @@ bool HostStack::transmit_payload(Instant now, const Payload& payload) noexcept {
   const bool is_v4 = payload.ip.source.is_v4();
   const std::uint16_t mtu = path_mtu_.of(now, payload.ip.destination);
   std::uint32_t id = 0;
+  ip::NeighborCache::Resolution resolution;
   for (std::uint32_t offset = 0; offset < payload.bytes;) {
     const ip::FragmentRange range = ip::fragment_at(payload.bytes, offset, mtu, is_v4);
     if (range.is_fragment()) {
@@ -112,29 +118,25 @@ bool HostStack::transmit_payload(Instant now, const Payload& payload) noexcept {
       ++counters_.fragments_sent;
     }
     buf::Packet packet;
-    if (!fill_packet(packet, payload, range)) {
+    if (!fill_packet(now, packet, payload, range)) {
       return false;
     }
     packet.tx.fill_udp_checksum = payload.device_sums_udp;
     ip::prepend_ip(packet, payload.ip, range, id, is_v4 && capabilities_.tx_ip_checksum);
-    if (!transmit_ip(now, *next_hop, packet)) {
+    if (!transmit_ip(now, *next_hop, packet, resolution)) {
       return false;
     }
     offset += range.bytes;
   }
+  if (resolution.is_known) {
+    paths_.note_way(now, payload.ip.destination, resolution.mac, mtu, resolution.until, epoch());
+  }
   return true;
 }
 
-bool HostStack::alloc(buf::Packet& packet) noexcept {
-  if (port_.alloc({&packet, 1}) == 1) {
-    return true;
-  }
-  counters_.drops.count(Drop::NoBuffer);
-  return false;
-}
-
-bool HostStack::fill_packet(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept {
-  if (!alloc(packet)) {
+bool HostStack::fill_packet(Instant now, buf::Packet& packet, const Payload& payload,
+                            const ip::FragmentRange& range) noexcept {
+  if (!alloc(now, packet)) {
     return false;
   }
   if (payload.lent && attach_from(packet, payload, range)) {
@@ -142,7 +144,7 @@ bool HostStack::fill_packet(buf::Packet& packet, const Payload& payload, const i
   }
   if (payload.lent) {
     packet = buf::Packet{};  // with what was attached, which so comes back
-    if (!alloc(packet)) {
+    if (!alloc(now, packet)) {
       return false;
     }
   }
@@ -170,9 +172,10 @@ bool HostStack::attach_from(buf::Packet& packet, const Payload& payload, const i
   });
 }
 
-bool HostStack::transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet) noexcept {
+bool HostStack::transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet,
+                            ip::NeighborCache::Resolution& resolution) noexcept {
   const std::uint16_t type = next_hop.is_v4() ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6;
-  const auto resolution = neighbors_.resolve(now, next_hop, host_.is_gateway(next_hop), packet);
+  resolution = neighbors_.resolve(now, next_hop, host_.is_gateway(next_hop), packet);
   if (resolution.drop != Drop::None) {
     counters_.drops.count(resolution.drop);
   }
@@ -196,32 +199,12 @@ void HostStack::transmit_frame(Instant now, buf::Packet& packet, const wire::Mac
   packet.tx.vlan_tci = options_.vlan;
   packet.tx.l2_bytes =
       static_cast<std::uint8_t>(wire::kEthernetBytes + (type == wire::kEtherTypeVlan ? wire::kVlanTagBytes : 0));
-  if (tx_end_ == kTxQueue) {
-    flush(now);
-  }
-  if (tx_end_ == kTxQueue) {
-    return counters_.drops.count(Drop::TxQueueFull);
-  }
-  tx_[tx_end_++] = std::move(packet);
-}
-
-void HostStack::flush(Instant now) noexcept {
-  if (tx_begin_ == tx_end_) {
-    return;
-  }
-  tx_begin_ += port_.tx_burst(now, std::span(tx_).subspan(tx_begin_, tx_end_ - tx_begin_));
-  if (tx_begin_ == tx_end_) {
-    tx_begin_ = tx_end_ = 0;
-  } else if (tx_end_ == kTxQueue && tx_begin_ > 0) {
-    std::move(tx_.begin() + static_cast<std::ptrdiff_t>(tx_begin_), tx_.end(), tx_.begin());
-    tx_end_ -= tx_begin_;
-    tx_begin_ = 0;
-  }
+  enqueue(now, packet);
 }
 
 void HostStack::send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept {
   buf::Packet packet;
-  if (alloc(packet)) {
+  if (alloc(now, packet)) {
     wire::write_arp(packet.append(wire::kArpBytes).data(), arp);
     transmit_frame(now, packet, to, wire::kEtherTypeArp);
   }
@@ -229,7 +212,7 @@ void HostStack::send_arp(Instant now, const wire::ArpPacket& arp, const wire::Ma
 
 void HostStack::send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept {
   buf::Packet packet;
-  if (!alloc(packet)) {
+  if (!alloc(now, packet)) {
     return;
   }
   std::byte message[wire::kNeighborBytes + wire::kLinkAddressOptionBytes];

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -22,9 +23,21 @@ inline constexpr MacAddress kBroadcastMac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 [[nodiscard]] constexpr bool is_zero(const MacAddress& mac) noexcept { return mac == MacAddress{}; }
 
 struct IpAddress {
+  /// The bytes 0, 0, 0xff, 0xff.
+  static constexpr std::uint32_t kV4Middle = std::endian::native == std::endian::little ? 0xffff'0000 : 0x0000'ffff;
+
   std::array<std::uint8_t, 16> bytes{};
 
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) noexcept {
+    if !consteval {
+      std::uint64_t words[4];
+      std::memcpy(words, a.bytes.data(), 16);
+      std::memcpy(words + 2, b.bytes.data(), 16);
+      return ((words[0] ^ words[2]) | (words[1] ^ words[3])) == 0;
+    }
+    return a.bytes == b.bytes;
+  }
 
   /// From host order: 0x0a000001 is 10.0.0.1.
   [[nodiscard]] static constexpr IpAddress v4(std::uint32_t host) noexcept {
@@ -39,12 +52,32 @@ struct IpAddress {
   }
 
   [[nodiscard]] constexpr bool is_v4() const noexcept {
+    if !consteval {
+      std::uint64_t high;
+      std::uint32_t middle;
+      std::memcpy(&high, bytes.data(), sizeof high);
+      std::memcpy(&middle, bytes.data() + 8, sizeof middle);
+      return high == 0 && middle == kV4Middle;
+    }
     for (std::size_t i = 0; i < 10; ++i) {
       if (bytes[i] != 0) {
         return false;
       }
     }
     return bytes[10] == 0xff && bytes[11] == 0xff;
+  }
+  /// As it lies in an IPv4 header; only of an IPv4 address.
+  [[nodiscard]] std::uint32_t v4_word() const noexcept {
+    std::uint32_t word;
+    std::memcpy(&word, bytes.data() + 12, sizeof word);
+    return word;
+  }
+  /// From four bytes of an IPv4 header.
+  [[nodiscard]] static IpAddress v4_at(const std::byte* four) noexcept {
+    IpAddress address;
+    std::memcpy(address.bytes.data() + 8, &kV4Middle, sizeof kV4Middle);
+    std::memcpy(address.bytes.data() + 12, four, 4);
+    return address;
   }
   /// In host order; only of an IPv4 address.
   [[nodiscard]] constexpr std::uint32_t v4_host() const noexcept {
@@ -71,6 +104,14 @@ struct IpAddress {
 
 /// Whether the first `bits` of both are the same (0 to 128; an IPv4 prefix counts from bit 96).
 [[nodiscard]] constexpr bool shares_prefix(const IpAddress& a, const IpAddress& b, std::uint32_t bits) noexcept {
+  if !consteval {
+    const std::uint64_t high = load_be64(a.data()) ^ load_be64(b.data());
+    const std::uint64_t low = load_be64(a.data() + 8) ^ load_be64(b.data() + 8);
+    if (bits <= 64) {
+      return bits == 0 || high >> (64 - bits) == 0;
+    }
+    return high == 0 && low >> (128 - bits) == 0;
+  }
   for (std::size_t i = 0; i < 16 && bits > 0; ++i) {
     const std::uint32_t here = bits < 8 ? bits : 8;
     const std::uint8_t mask = static_cast<std::uint8_t>(0xff << (8 - here));

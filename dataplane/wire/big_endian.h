@@ -23,6 +23,12 @@ namespace millrace::wire {
   return std::endian::native == std::endian::little ? __builtin_bswap32(word) : word;
 }
 
+[[nodiscard]] inline std::uint64_t load_be64(const std::byte* from) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, from, sizeof word);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
+}
+
 inline void store_u8(std::byte* to, std::uint8_t value) noexcept { *to = static_cast<std::byte>(value); }
 
 inline void store_be16(std::byte* to, std::uint16_t value) noexcept {

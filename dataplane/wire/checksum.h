@@ -2,30 +2,109 @@
 // Pure; any thread.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/big_endian.h"
 
 namespace millrace::wire {
 
+/// a + b in one's complement: the carry comes round.
+[[nodiscard]] constexpr std::uint64_t add_ones(std::uint64_t a, std::uint64_t b) noexcept {
+  const std::uint64_t sum = a + b;
+  return sum + (sum < a ? 1 : 0);
+}
+
+/// 64 bits of a sum to 16.
+[[nodiscard]] constexpr std::uint16_t fold_ones(std::uint64_t sum) noexcept {
+  sum = (sum & 0xffff'ffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum);
+}
+
+/// The bytes' words as they lie in memory, summed, as if zeros followed (RFC 1071 2.B: byte order does not matter until
+/// the end). Eight bytes at a time; the carries gather above.
+[[nodiscard]] inline std::uint64_t sum_words(const std::byte* at, std::size_t bytes) noexcept {
+  __extension__ using Wide = unsigned __int128;
+  Wide sum = 0;
+  for (; bytes >= 32; at += 32, bytes -= 32) {
+    std::uint64_t words[4];
+    std::memcpy(words, at, sizeof words);
+    sum += words[0];
+    sum += words[1];
+    sum += words[2];
+    sum += words[3];
+  }
+  for (; bytes >= 8; at += 8, bytes -= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    sum += word;
+  }
+  if ((bytes & 4) != 0) {
+    std::uint32_t word;
+    std::memcpy(&word, at, sizeof word);
+    sum += word;
+    at += 4;
+  }
+  if ((bytes & 2) != 0) {
+    std::uint16_t word;
+    std::memcpy(&word, at, sizeof word);
+    sum += word;
+    at += 2;
+  }
+  if ((bytes & 1) != 0) {
+    const std::byte last[2] = {*at, std::byte{0}};
+    std::uint16_t word;
+    std::memcpy(&word, last, sizeof word);
+    sum += word;
+  }
+  return add_ones(static_cast<std::uint64_t>(sum), static_cast<std::uint64_t>(sum >> 64));
+}
+
 /// Adds up 16-bit words in one's complement, over pieces of any length: what ends on an odd byte goes on with the next.
 class ChecksumSum {
  public:
-  void add(Bytes bytes) noexcept;
-  void add_be16(std::uint16_t value) noexcept;
-  void add_be32(std::uint32_t value) noexcept;
+  void add(Bytes bytes) noexcept { add_sum(sum_words(bytes.data(), bytes.size()), bytes.size()); }
+  /// What sum_words() found for the next `bytes`.
+  void add_sum(std::uint64_t sum, std::size_t bytes) noexcept {
+    // Behind an odd number of bytes every word is shifted by one byte, and so is its folded sum (RFC 1071 2.B).
+    sum_ = add_ones(sum_, is_odd_ ? __builtin_bswap16(fold_ones(sum)) : sum);
+    is_odd_ ^= bytes % 2 != 0;
+  }
+  void add_be16(std::uint16_t value) noexcept {
+    std::byte bytes[2];
+    store_be16(bytes, value);
+    add(bytes);
+  }
+  void add_be32(std::uint32_t value) noexcept {
+    std::byte bytes[4];
+    store_be32(bytes, value);
+    add(bytes);
+  }
   /// Addresses, length, protocol: what UDP, TCP and ICMPv6 sum besides their own bytes.
   void add_pseudo_header(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
-                         std::uint32_t bytes) noexcept;
+                         std::uint32_t bytes) noexcept {
+    const std::size_t skip = source.is_v4() ? 12 : 0;
+    add({source.data() + skip, 16 - skip});
+    add({destination.data() + skip, 16 - skip});
+    add_be32(bytes);  // IPv4 has 16 bits of it: the upper ones are then zero, and zero words add nothing
+    add_be32(protocol);
+  }
 
   /// The sum folded to 16 bits, not complemented. 0xffff over bytes whose checksum is right.
-  [[nodiscard]] std::uint16_t folded() const noexcept;
+  [[nodiscard]] std::uint16_t folded() const noexcept {
+    const std::uint16_t sum = fold_ones(sum_);
+    return std::endian::native == std::endian::little ? __builtin_bswap16(sum) : sum;
+  }
   /// What goes into the header.
   [[nodiscard]] std::uint16_t checksum() const noexcept { return static_cast<std::uint16_t>(~folded()); }
 
  private:
-  std::uint64_t sum_ = 0;  ///< of words as they lie in memory (RFC 1071 2.B: byte order does not matter until the end)
+  std::uint64_t sum_ = 0;  ///< of words as they lie in memory
   bool is_odd_ = false;
 };
 

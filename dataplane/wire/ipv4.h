@@ -56,8 +56,8 @@ struct Ipv4Header {
   header.ttl = load_u8(at + 8);
   header.protocol = load_u8(at + 9);
   header.checksum = load_be16(at + 10);
-  header.source = IpAddress::v4(load_be32(at + 12));
-  header.destination = IpAddress::v4(load_be32(at + 16));
+  header.source = IpAddress::v4_at(at + 12);
+  header.destination = IpAddress::v4_at(at + 16);
   return header;
 }
 
@@ -73,8 +73,8 @@ inline void write_ipv4(std::byte* to, const Ipv4Header& header) noexcept {
   store_u8(to + 8, header.ttl);
   store_u8(to + 9, header.protocol);
   store_be16(to + 10, header.checksum);
-  store_be32(to + 12, header.source.v4_host());
-  store_be32(to + 16, header.destination.v4_host());
+  std::memcpy(to + 12, header.source.data() + 12, 4);
+  std::memcpy(to + 16, header.destination.data() + 12, 4);
 }
 
 /// Puts the right checksum into a header of `header_bytes` that was written with 0 there.
