@@ -62,6 +62,8 @@ def parse_arguments():
     parser.add_argument("--keys", type=int, default=1_000_000, help="of 64 B values; a quarter of it of 1 KiB values; default %(default)s")
     parser.add_argument("--key-bytes", type=int, default=30)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--udp", action="store_true",
+                        help="memcached's protocol over UDP, a request a datagram: rows with 1 in flight, servers that have -U")
     parser.add_argument("--zipf", type=float, help="popularity of keys; default uniform")
     parser.add_argument("--memory", type=int, default=1024, metavar="MIB", help="-m of every server; default %(default)s")
     parser.add_argument("--server-cores", type=core_list, default=[0], help="such as 0,1; default 0")
@@ -74,6 +76,12 @@ def parse_arguments():
     arguments.rows = [row for row in ROWS if row.name in arguments.rows.split(",")]
     if not arguments.rows:
         parser.error(f"--rows names none of {', '.join(names)}")
+    if arguments.udp:
+        arguments.rows = [row for row in arguments.rows if "get" in row.words or "set" in row.words]
+        arguments.rows = [row for row in arguments.rows if "--depth" not in row.words or row.words[-1] == 1]
+        arguments.without += ",redis"
+        if not arguments.rows:
+            parser.error("--udp leaves none of --rows")
     try:
         arguments.peer = [named(text) for text in arguments.peer]
     except ValueError:
@@ -94,7 +102,8 @@ def make_servers(arguments):
     chosen = [(name, what) for name, what in chosen if name not in arguments.without.split(",")]
     if len({name for name, _ in chosen}) != len(chosen):
         raise Trouble("two servers have one name: give each --peer a name of its own")
-    return [Server(name, what, arguments.memory, arguments.server_cores, arguments.threads) for name, what in chosen]
+    return [Server(name, what, arguments.memory, arguments.server_cores, arguments.threads, arguments.udp)
+            for name, what in chosen]
 
 
 def keys_of(arguments, value_bytes):
@@ -126,7 +135,7 @@ def fill(arguments, server, value_bytes):
 
 def run_row(arguments, row, servers, outcomes):
     rounds = []
-    words = [*row.words, *workload_words(arguments, row.value_bytes)]
+    words = [*row.words, *workload_words(arguments, row.value_bytes), *(["--udp"] if arguments.udp else [])]
     if row.half_of:
         peak = next(outcome for outcome in outcomes if outcome["row"] == row.half_of)
         base = servers[0].name

@@ -14,7 +14,7 @@ class Memcached:
 
     def command(self, path, server):
         return [path, "-t", str(server.threads), "-m", str(server.memory_mib), "-p", str(server.port),
-                "-l", "127.0.0.1", "-U", "0", *_as_root(["-u", "root"])]
+                "-l", "127.0.0.1", "-U", str(server.port if server.serves_udp else 0), *_as_root(["-u", "root"])]
 
     def is_hello(self, answer):
         return answer.startswith(b"VERSION ")
@@ -36,11 +36,12 @@ class Memcached:
 
 
 class Millrace(Memcached):
-    """memcached's options; it binds its workers itself and has no UDP to switch off."""
+    """memcached's options; it binds its workers itself."""
 
     def command(self, path, server):
         return [path, "-t", str(server.threads), "-m", str(server.memory_mib), "-p", str(server.port),
-                "-l", "127.0.0.1", "--cores", ",".join(str(core) for core in server.cores),
+                "-l", "127.0.0.1", "-U", str(server.port if server.serves_udp else 0),
+                "--cores", ",".join(str(core) for core in server.cores),
                 *_as_root(["-u", "root"])]
 
 

@@ -52,7 +52,7 @@ def core_use_ns(pid):
 class Server:
     """A cache server on cores of its own; `what` is a program, or a command line as in dialects.Words."""
 
-    def __init__(self, name, what, memory_mib, cores, threads=1):
+    def __init__(self, name, what, memory_mib, cores, threads=1, serves_udp=False):
         self.name = name
         program, self.dialect = dialect_of(what)
         self.path = shutil.which(program) or program
@@ -62,6 +62,7 @@ class Server:
         self.memory_mib = memory_mib
         self.cores = [cores] if isinstance(cores, int) else list(cores)
         self.threads = threads
+        self.serves_udp = serves_udp  # on the same port
         self.process = None
         self.port = None
         self.log = None

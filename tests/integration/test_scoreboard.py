@@ -62,6 +62,15 @@ class Scoreboard(unittest.TestCase):
         self.assertIn('GET 64 B, 1 in flight', said)
         self.assertIn('p99.9 ratio', said)
 
+    def test_compares_over_udp(self):
+        said, result = self.run_script(
+            'compare/compare.py', '--udp', '--rounds', '1', '--seconds', '0.2', '--warmup-seconds', '0.1', '--keys', '2000',
+            '--memory', '64', '--connections', '8', '--rows', 'get-1,get-16,multiget-32', '--server-cores', self.cores[0],
+            '--generator-cores', self.cores[1])
+        self.assertEqual([row['row'] for row in result['rows']], ['get-1'])
+        self.assertEqual(result['rows'][0]['summary']['millrace']['hit_ratio'], 1.0)
+        self.assertIn('GET 64 B, 1 in flight', said)
+
     def test_compares_servers_of_two_threads_on_shared_cores(self):
         cores = ','.join(self.cores[:2])
         _, result = self.run_script(
