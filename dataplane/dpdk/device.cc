@@ -114,10 +114,16 @@ Result<void> Device::plug() {
                   (spec_.kind == PortKind::Pci ? ", or no driver of DPDK's has it (is it bound to vfio-pci?)" : ""));
     }
     rte_eth_dev_info info{};
-    if (rte_eth_dev_info_get(ethdev->id, &info) == 0) {
-      ethdev->device_handle = info.device;
+    if (const int code = rte_eth_dev_info_get(ethdev->id, &info); code != 0) {
+      return fail("port " + spec_.text + ": it does not say what it can: " + reason(code));
     }
+    ethdev->device_handle = info.device;
     ethdevs_.push_back(std::move(ethdev));
+    if (count > info.max_rx_queues || count > info.max_tx_queues) {
+      return fail("port " + spec_.text + ": it has " +
+                  std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) + " queue pairs, and " +
+                  std::to_string(count) + " workers want one each");
+    }
     return ethdevs_.back().get();
   };
   if (wanted.empty()) {
@@ -132,12 +138,16 @@ Result<void> Device::plug() {
       return fail("port " + spec_.text + ": its driver refuses it (" + one.name + "," + one.arguments +
                   "): " + reason(code));
     }
-    auto there = add(one.name, static_cast<std::uint16_t>(ethdevs_.size() * queues_each), queues_each);
-    if (!there) {
+    const std::size_t before = ethdevs_.size();
+    auto there = add(one.name, static_cast<std::uint16_t>(before * queues_each), queues_each);
+    if (ethdevs_.size() == before) {
       (void)rte_eal_hotplug_remove("vdev", one.name.c_str());
+    } else {
+      ethdevs_.back()->is_plugged = true;
+    }
+    if (!there) {
       return std::unexpected(there.error());
     }
-    (*there)->is_plugged = true;
   }
   return {};
 }

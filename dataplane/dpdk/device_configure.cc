@@ -27,10 +27,6 @@ Result<void> Device::configure(Ethdev& ethdev) {
     return refuse("it does not say what it can: " + reason(code));
   }
   facts_.driver = info.driver_name;
-  if (ethdev.queue_count > info.max_rx_queues || ethdev.queue_count > info.max_tx_queues) {
-    return refuse("it has " + std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) + " queue pairs, and " +
-                  std::to_string(ethdev.queue_count) + " workers want one each");
-  }
   if (options_.mtu < info.min_mtu || options_.mtu > info.max_mtu) {
     return refuse("it takes an MTU from " + std::to_string(info.min_mtu) + " to " + std::to_string(info.max_mtu) +
                   ", not " + std::to_string(options_.mtu));
@@ -190,7 +186,7 @@ void Device::read_rss(Ethdev& ethdev) {
   std::uint8_t key[UINT8_MAX];
   rte_eth_rss_conf conf{};
   conf.rss_key = key;
-  conf.rss_key_len = sizeof key;
+  conf.rss_key_len = info.hash_key_size;
   if (info.hash_key_size > 0 && rte_eth_dev_rss_hash_conf_get(ethdev.id, &conf) == 0) {
     facts_.rss.key.assign(key, key + info.hash_key_size);
   }
