@@ -41,6 +41,8 @@ class Batch {
   [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
   [[nodiscard]] Op& operator[](std::uint32_t i) noexcept { return ops_[i]; }
   Op& add() noexcept { return ops_[count_++]; }
+  /// What add() would return: to be written in place before it is known whether it will be an operation.
+  [[nodiscard]] Op& next() noexcept { return ops_[count_]; }
 
   [[nodiscard]] bool has_key_room() const noexcept { return keys_used_ + protocol::kKeyBytesMax <= kBatchKeyBytes; }
   /// A copy of `key` that lives as long as the batch: for keys in a carry that the next parse overwrites.

@@ -44,13 +44,20 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
   ++counters_.udp_requests;
   const std::string_view commands = event.bytes.substr(protocol::kUdpHeaderBytes);
   const auto request_bytes = static_cast<std::uint32_t>(event.bytes.size());
-  protocol::Request request;
-  const bool is_single = is_single_operation(commands, request);
+  if (batch_.is_full()) {
+    execute_batch();
+  }
+  Op& op = batch_.next();  // parsed into its place: almost all that come are one
+  const bool is_single = is_single_operation(commands, op.request);
   if (MR_LIKELY(is_single)) {
-    const KeyHash hash = hash_key(request.key, shared_.hash_seed);
-    if (owner_of(hash) == id_) {
-      add_datagram_op(request, hash,
-                      {.flow = event.flow, .request_bytes = request_bytes, .request_id = datagram.request_id});
+    op.hash = hash_key(op.request.key, shared_.hash_seed);
+    if (MR_LIKELY(owner_of(op.hash) == id_)) {
+      partition_.prefetch_bucket(op.hash);
+      ++counters_.requests;
+      op.connection = nullptr;
+      op.datagram = {.flow = event.flow, .request_bytes = request_bytes, .request_id = datagram.request_id};
+      op.is_remote = false;
+      batch_.add();
       return;
     }
   }
@@ -61,7 +68,7 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
   }
   exchange->listener = event.listener;
   if (is_single) {
-    take_request(*exchange, request, commands);
+    take_request(*exchange, protocol::Request(op.request), commands);
   } else {
     take_commands(*exchange, commands);
   }
@@ -81,20 +88,6 @@ bool Worker::is_single_operation(std::string_view commands, protocol::Request& r
   }
   datagram_session_.reset();  // it may be in the middle of something
   return false;
-}
-
-void Worker::add_datagram_op(const protocol::Request& request, KeyHash hash, const DatagramOp& datagram) noexcept {
-  ++counters_.requests;
-  if (batch_.is_full()) {
-    execute_batch();
-  }
-  Op& op = batch_.add();
-  op.request = request;
-  op.hash = hash;
-  op.connection = nullptr;
-  op.datagram = datagram;
-  op.is_remote = false;
-  partition_.prefetch_bucket(hash);
 }
 
 Exchange* Worker::begin_exchange(const Asker& asker) noexcept {

@@ -117,7 +117,6 @@ class Worker final : private LoanReader {
   // --- stage_datagram.cc: a datagram's commands, and its answer
   void take_datagram(const dataplane::Event& event) noexcept;
   [[nodiscard]] bool is_single_operation(std::string_view commands, protocol::Request& request) noexcept;
-  void add_datagram_op(const protocol::Request& request, KeyHash hash, const DatagramOp& datagram) noexcept;
   [[nodiscard]] Exchange* begin_exchange(const Asker& asker) noexcept;
   void take_commands(Exchange& exchange, std::string_view commands) noexcept;
   void advance_exchange(Exchange& exchange) noexcept;
