@@ -3,6 +3,7 @@
 #include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
+#include <rte_lcore.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,12 +28,12 @@ std::uint32_t buffers_of(const DeviceOptions& options, PortKind kind) {
   return std::max(wanted, kind == PortKind::AfXdp ? kAfXdpBuffersMin : kBuffersMin);
 }
 
-/// Packets that threads hold in reserve, back to where all can have them. Nobody else uses the pool meanwhile.
-void flush_caches(rte_mempool* pool) {
-  for (unsigned lcore = 0; pool != nullptr && lcore < RTE_MAX_LCORE; ++lcore) {
-    if (rte_mempool_cache* cache = rte_mempool_default_cache(pool, lcore); cache != nullptr && cache->len > 0) {
-      rte_mempool_cache_flush(cache, pool);
-    }
+/// What the calling thread holds in reserve, back to where the workers can have it. (Theirs are theirs: a worker may
+/// allocate and release while the device is reset.)
+void flush_own_cache(rte_mempool* pool) {
+  rte_mempool_cache* cache = pool == nullptr ? nullptr : rte_mempool_default_cache(pool, rte_lcore_id());
+  if (cache != nullptr) {
+    rte_mempool_cache_flush(cache, pool);
   }
 }
 
@@ -277,8 +278,8 @@ Result<void> Device::finish_reset() {
     // A driver without a reset of its own is stopped and started.
     done = done ? configure(*ethdev) : done;
     for (std::uint16_t q = 0; q < ethdev->queue_count; ++q) {
-      flush_caches(queues_[ethdev->first_queue + q]->pool);
-      flush_caches(queues_[ethdev->first_queue + q]->external_pool);
+      flush_own_cache(queues_[ethdev->first_queue + q]->pool);
+      flush_own_cache(queues_[ethdev->first_queue + q]->external_pool);
     }
     done = done ? start(*ethdev) : done;
     if (!done) {
@@ -330,8 +331,8 @@ void Device::shut_down() {
     }
   }
   for (auto& queue : queues_) {
-    flush_caches(queue->pool);
-    flush_caches(queue->external_pool);
+    flush_own_cache(queue->pool);
+    flush_own_cache(queue->external_pool);
   }
 }
 

@@ -15,6 +15,11 @@
 
 #include "dataplane/dpdk/gate.h"
 
+/// The thread sanitizer sees what DPDK's libraries do to memory and not how their threads agree upon it.
+extern "C" const char* __tsan_default_suppressions() {  // NOLINT: its name
+  return "race:librte_\n";
+}
+
 namespace millrace::dpdk {
 namespace {
 
