@@ -1,0 +1,323 @@
+// frame_echo: UDP requests and replies over any DPDK port with nothing between the driver and the wire: one core
+// receives a burst, turns each frame round, gives it the reply's length and sends it. The most that any server on this
+// machine and this port could reach with frames of these sizes; our FramePort is not in it.
+//   frame_echo server PORT CPU                                   until its standard input ends
+//   frame_echo client PORT CPU WINDOW REQUEST REPLY SECONDS      prints one line of JSON
+// WINDOW requests are in flight; REQUEST and REPLY are UDP payload bytes. Both sides poll, in bursts of 32, and are
+// pinned. Distance of the two cores decides everything: measure it with c2c before and after (frame_echo.py does).
+#include <fmt/format.h>
+#include <poll.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_udp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/affinity.h"
+#include "bench/limits/arguments.h"
+#include "dataplane/dpdk/eal.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::uint16_t kBurst = 32;
+constexpr std::uint16_t kDescriptors = 1024;
+constexpr unsigned kBuffers = 8191;
+constexpr unsigned kSampleEach = 16;
+constexpr std::size_t kSamplesMax = 1 << 20;
+
+/// The frame as far as both sides look into it; REPLY travels in the request.
+struct [[gnu::packed, gnu::aligned(2)]] Frame {
+  rte_ether_hdr ethernet;
+  rte_ipv4_hdr ip;
+  rte_udp_hdr udp;
+  std::uint64_t sent_at;
+  std::uint16_t reply_bytes;
+};
+constexpr std::uint16_t kHeaderBytes = offsetof(Frame, sent_at);
+constexpr std::uint16_t kPayloadMin = sizeof(Frame) - kHeaderBytes;
+constexpr std::uint16_t kPayloadMax = 1472;
+
+struct Port {
+  std::uint16_t id = 0;
+  rte_mempool* pool = nullptr;
+  std::string driver;
+};
+
+Result<Port> open_port(const dpdk::PortSpec& spec) {
+  Port port;
+  std::string name = spec.target;
+  for (const dpdk::VirtualDevice& device : dpdk::virtual_devices(spec, 0, 1)) {
+    name = device.name;
+    if (rte_eal_hotplug_add("vdev", device.name.c_str(), device.arguments.c_str()) != 0) {
+      return fail("the driver refuses " + device.name + "," + device.arguments);
+    }
+  }
+  rte_eth_dev_info info{};
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id) != 0 || rte_eth_dev_info_get(port.id, &info) != 0) {
+    return fail("there is no port " + name);
+  }
+  port.driver = info.driver_name;
+  port.pool = rte_pktmbuf_pool_create("frames", kBuffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  const rte_eth_conf conf{};
+  const auto node = static_cast<unsigned>(rte_eth_dev_socket_id(port.id));
+  if (port.pool == nullptr || rte_eth_dev_configure(port.id, 1, 1, &conf) != 0 ||
+      rte_eth_rx_queue_setup(port.id, 0, kDescriptors, node, nullptr, port.pool) != 0 ||
+      rte_eth_tx_queue_setup(port.id, 0, kDescriptors, node, nullptr) != 0 || rte_eth_dev_start(port.id) != 0) {
+    return fail("the port does not start");
+  }
+  return port;
+}
+
+bool await_link(const Port& port) {
+  for (int i = 0; i < 500; ++i) {
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(port.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP) {
+      return true;
+    }
+    ::usleep(20'000);
+  }
+  return false;
+}
+
+bool input_ended() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  char byte = 0;
+  return ::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0;
+}
+
+/// False: not one of ours.
+bool turn_round(rte_mbuf& mbuf) {
+  auto* frame = rte_pktmbuf_mtod(&mbuf, Frame*);
+  if (mbuf.data_len < sizeof(Frame) || frame->ethernet.ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ||
+      frame->ip.next_proto_id != IPPROTO_UDP) {
+    return false;
+  }
+  const std::uint16_t payload = std::clamp(frame->reply_bytes, kPayloadMin, kPayloadMax);
+  const rte_ether_addr ethernet = frame->ethernet.dst_addr;
+  frame->ethernet.dst_addr = frame->ethernet.src_addr;
+  frame->ethernet.src_addr = ethernet;
+  const rte_be32_t address = frame->ip.src_addr;
+  frame->ip.src_addr = frame->ip.dst_addr;
+  frame->ip.dst_addr = address;
+  const rte_be16_t port = frame->udp.src_port;
+  frame->udp.src_port = frame->udp.dst_port;
+  frame->udp.dst_port = port;
+  frame->udp.dgram_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(sizeof(rte_udp_hdr) + payload));
+  frame->udp.dgram_cksum = 0;
+  frame->ip.total_length =
+      rte_cpu_to_be_16(static_cast<std::uint16_t>(sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr) + payload));
+  frame->ip.hdr_checksum = 0;
+  frame->ip.hdr_checksum = rte_ipv4_cksum(&frame->ip);
+  mbuf.data_len = static_cast<std::uint16_t>(kHeaderBytes + payload);
+  mbuf.pkt_len = mbuf.data_len;
+  return true;
+}
+
+int serve(const Port& port) {
+  fmt::print("ready {}\n", port.driver);
+  std::fflush(stdout);
+  std::uint64_t polls = 0;
+  while (++polls % 65'536 != 0 || !input_ended()) {
+    rte_mbuf* frames[kBurst];
+    const std::uint16_t got = rte_eth_rx_burst(port.id, 0, frames, kBurst);
+    std::uint16_t kept = 0;
+    for (std::uint16_t i = 0; i < got; ++i) {
+      if (turn_round(*frames[i])) {
+        frames[kept++] = frames[i];
+      } else {
+        rte_pktmbuf_free(frames[i]);
+      }
+    }
+    std::uint16_t sent = 0;
+    for (int tries = 0; sent < kept && tries < 64; ++tries) {
+      sent = static_cast<std::uint16_t>(
+          sent + rte_eth_tx_burst(port.id, 0, frames + sent, static_cast<std::uint16_t>(kept - sent)));
+    }
+    rte_pktmbuf_free_bulk(frames + sent, static_cast<unsigned>(kept - sent));
+  }
+  return 0;
+}
+
+struct Load {
+  unsigned window = 0;
+  std::uint16_t request_bytes = 0;
+  std::uint16_t reply_bytes = 0;
+  unsigned seconds = 0;
+};
+
+Frame request_of(const Load& load) {
+  Frame frame{};
+  frame.ethernet = {.dst_addr = {{2, 0, 0, 0, 0, 2}},
+                    .src_addr = {{2, 0, 0, 0, 0, 1}},
+                    .ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)};
+  frame.ip.version_ihl = RTE_IPV4_VHL_DEF;
+  frame.ip.time_to_live = 64;
+  frame.ip.next_proto_id = IPPROTO_UDP;
+  frame.ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 9, 0, 1));
+  frame.ip.dst_addr = rte_cpu_to_be_32(RTE_IPV4(10, 9, 0, 2));
+  frame.ip.total_length =
+      rte_cpu_to_be_16(static_cast<std::uint16_t>(sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr) + load.request_bytes));
+  frame.ip.hdr_checksum = rte_ipv4_cksum(&frame.ip);
+  frame.udp.src_port = rte_cpu_to_be_16(40'000);
+  frame.udp.dst_port = rte_cpu_to_be_16(11'211);
+  frame.udp.dgram_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(sizeof(rte_udp_hdr) + load.request_bytes));
+  frame.reply_bytes = load.reply_bytes;
+  return frame;
+}
+
+class Client {
+ public:
+  Client(const Port& port, const Load& load) : port_(port), load_(load), request_(request_of(load)) {
+    samples_.reserve(kSamplesMax);
+  }
+
+  int run() {
+    const std::uint64_t hz = rte_get_tsc_hz();
+    warm_until(rte_rdtsc() + hz / 4);
+    received_ = 0;
+    samples_.clear();
+    const std::uint64_t begin = rte_rdtsc();
+    warm_until(begin + load_.seconds * hz);
+    const double seconds = static_cast<double>(rte_rdtsc() - begin) / static_cast<double>(hz);
+    std::ranges::sort(samples_);
+    const auto percentile = [&](double share) {
+      const auto at = static_cast<std::size_t>(share * static_cast<double>(samples_.size()));
+      return samples_.empty() ? 0.0 : static_cast<double>(samples_[at]) * 1e6 / static_cast<double>(hz);
+    };
+    fmt::print(
+        "{{\"driver\":\"{}\",\"window\":{},\"request_bytes\":{},\"reply_bytes\":{},\"replies_per_s\":{:.0f},"
+        "\"p50_us\":{:.2f},\"p99_us\":{:.2f},\"lost\":{}}}\n",
+        port_.driver, load_.window, load_.request_bytes, load_.reply_bytes, static_cast<double>(received_) / seconds,
+        percentile(0.5), percentile(0.99), lost_);
+    return received_ > 0 ? 0 : 1;
+  }
+
+ private:
+  void warm_until(std::uint64_t end) {
+    const std::uint64_t patience = rte_get_tsc_hz() / 20;
+    std::uint64_t heard_at = rte_rdtsc();
+    for (std::uint64_t now = heard_at; now < end; now = rte_rdtsc()) {
+      send(now);
+      if (receive()) {
+        heard_at = now;
+      } else if (now - heard_at > patience) {
+        lost_ += in_flight_;
+        in_flight_ = 0;
+        heard_at = now;
+      }
+    }
+  }
+  void send(std::uint64_t now) {
+    const unsigned room = std::min<unsigned>(load_.window - in_flight_, kBurst);
+    rte_mbuf* frames[kBurst];
+    // Half a burst at least, unless the window is smaller or all is answered.
+    if (room == 0 || (room < kBurst / 2 && in_flight_ > 0 && load_.window >= kBurst) ||
+        rte_pktmbuf_alloc_bulk(port_.pool, frames, room) != 0) {
+      return;
+    }
+    request_.sent_at = now;
+    for (unsigned i = 0; i < room; ++i) {
+      std::memcpy(rte_pktmbuf_mtod(frames[i], void*), &request_, sizeof request_);
+      frames[i]->data_len = static_cast<std::uint16_t>(kHeaderBytes + load_.request_bytes);
+      frames[i]->pkt_len = frames[i]->data_len;
+    }
+    const std::uint16_t sent = rte_eth_tx_burst(port_.id, 0, frames, static_cast<std::uint16_t>(room));
+    in_flight_ += sent;
+    rte_pktmbuf_free_bulk(frames + sent, room - sent);
+  }
+  bool receive() {
+    rte_mbuf* frames[kBurst];
+    const std::uint16_t got = rte_eth_rx_burst(port_.id, 0, frames, kBurst);
+    if (got == 0) {
+      return false;
+    }
+    const std::uint64_t now = rte_rdtsc();
+    for (std::uint16_t i = 0; i < got; ++i) {
+      const auto* frame = rte_pktmbuf_mtod(frames[i], const Frame*);
+      if (frames[i]->data_len == kHeaderBytes + load_.reply_bytes && frame->udp.dst_port == request_.udp.src_port) {
+        if (received_++ % kSampleEach == 0 && samples_.size() < kSamplesMax) {
+          samples_.push_back(now - frame->sent_at);
+        }
+        in_flight_ -= in_flight_ > 0 ? 1 : 0;
+      }
+    }
+    rte_pktmbuf_free_bulk(frames, got);
+    return true;
+  }
+
+  Port port_;
+  Load load_;
+  Frame request_;
+  unsigned in_flight_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint64_t lost_ = 0;
+  std::vector<std::uint64_t> samples_;
+};
+
+int usage() {
+  fmt::print(stderr,
+             "usage: frame_echo server PORT CPU\n"
+             "       frame_echo client PORT CPU WINDOW REQUEST REPLY SECONDS   (UDP payload bytes, {} to {})\n",
+             kPayloadMin, kPayloadMax);
+  return 2;
+}
+
+int run(int argc, char** argv) {
+  Load load;
+  std::uint32_t cpu = 0;
+  const std::string_view role = argc > 1 ? argv[1] : "";
+  const bool is_client = role == "client";
+  const auto is_payload = [](std::uint16_t bytes) { return bytes >= kPayloadMin && bytes <= kPayloadMax; };
+  if (!(is_client ? argc == 8 : role == "server" && argc == 4) || !parse_number(argv[3], cpu) ||
+      (is_client &&
+       (!parse_number(argv[4], load.window) || !parse_number(argv[5], load.request_bytes) ||
+        !parse_number(argv[6], load.reply_bytes) || !parse_number(argv[7], load.seconds) || load.window == 0 ||
+        load.window > kDescriptors || !is_payload(load.request_bytes) || !is_payload(load.reply_bytes)))) {
+    return usage();
+  }
+  const auto complain = [](const Error& error) {
+    fmt::print(stderr, "frame_echo: {}\n", error.what);
+    return 1;
+  };
+  const auto spec = dpdk::parse_port_spec(argv[2]);
+  if (!spec) {
+    return complain(spec.error());
+  }
+  const auto eal = dpdk::Eal::start({.ports = {*spec}, .worker_cpus = {cpu}, .memory_bytes = 64U << 20});
+  if (!eal) {
+    return complain(eal.error());
+  }
+  const auto port = open_port(*spec);
+  if (!port) {
+    return complain(port.error());
+  }
+  if (const auto pinned = pin_this_thread(cpu); !pinned) {
+    return complain(pinned.error());
+  }
+  int status = 1;
+  if (!is_client) {
+    status = serve(*port);
+  } else if (await_link(*port)) {
+    ::usleep(200'000);  // the other side sees it, too
+    status = Client(*port, load).run();
+  } else {
+    fmt::print(stderr, "frame_echo: nobody at the other end\n");
+  }
+  (void)rte_eth_dev_stop(port->id);
+  (void)rte_eth_dev_close(port->id);
+  return status;
+}
+
+}  // namespace
+}  // namespace millrace
+
+int main(int argc, char** argv) { return millrace::run(argc, argv); }
