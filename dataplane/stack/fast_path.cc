@@ -32,29 +32,6 @@ std::uint64_t pseudo_sum(std::uint32_t source, std::uint32_t destination, std::u
   return std::uint64_t{source} + destination + network(wire::kProtocolUdp) + network(udp_bytes);
 }
 
-/// Copies, and returns wire::sum_words() of it: each byte is loaded once.
-std::uint64_t copy_and_sum(std::byte* to, const char* from, std::size_t bytes) noexcept {
-  constexpr std::size_t kCopiedApart = 256;  // from here on memcpy's wide moves win
-  if (bytes >= kCopiedApart) {
-    std::memcpy(to, from, bytes);
-    return wire::sum_words(reinterpret_cast<const std::byte*>(from), bytes);
-  }
-  __extension__ using Wide = unsigned __int128;
-  Wide sum = 0;
-  for (; bytes >= 8; to += 8, from += 8, bytes -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, from, sizeof word);
-    std::memcpy(to, &word, sizeof word);
-    sum += word;
-  }
-  std::uint64_t tail = 0;
-  if (bytes > 0) {
-    std::memcpy(&tail, from, bytes);
-    std::memcpy(to, &tail, bytes);
-  }
-  return wire::add_ones(wire::add_ones(static_cast<std::uint64_t>(sum), static_cast<std::uint64_t>(sum >> 64)), tail);
-}
-
 }  // namespace
 
 bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagram& out) noexcept {
@@ -141,7 +118,8 @@ bool HostStack::send_plain(Instant now, const OutDatagram& datagram, std::uint32
     if (device_sums_udp) {
       std::memcpy(payload, slice.data, slice.size);
     } else {
-      payload_sum.add_sum(copy_and_sum(payload, slice.data, slice.size), slice.size);
+      payload_sum.add_sum(wire::copy_and_sum(payload, reinterpret_cast<const std::byte*>(slice.data), slice.size),
+                          slice.size);
     }
     payload += slice.size;
   }

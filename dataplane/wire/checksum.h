@@ -27,42 +27,54 @@ namespace millrace::wire {
 }
 
 /// The bytes' words as they lie in memory, summed, as if zeros followed (RFC 1071 2.B: byte order does not matter until
-/// the end). Eight bytes at a time; the carries gather above.
-[[nodiscard]] inline std::uint64_t sum_words(const std::byte* at, std::size_t bytes) noexcept {
-  __extension__ using Wide = unsigned __int128;
-  Wide sum = 0;
-  for (; bytes >= 32; at += 32, bytes -= 32) {
-    std::uint64_t words[4];
-    std::memcpy(words, at, sizeof words);
-    sum += words[0];
-    sum += words[1];
-    sum += words[2];
-    sum += words[3];
+/// the end); with `kCopies` also copied to `to`, so that each byte is loaded once. Two sums, because each addition
+/// waits for the carry of the one before.
+template <bool kCopies>
+[[nodiscard]] inline std::uint64_t sum_words_to(std::byte* to, const std::byte* at, std::size_t bytes) noexcept {
+  std::uint64_t even = 0;
+  std::uint64_t odd = 0;
+  const auto take = [&]<typename Word>(Word, std::size_t offset) {
+    Word word;
+    std::memcpy(&word, at + offset, sizeof word);
+    if constexpr (kCopies) {
+      std::memcpy(to + offset, &word, sizeof word);
+    }
+    return std::uint64_t{word};
+  };
+  const auto step = [&](std::size_t taken) {
+    at += taken;
+    if constexpr (kCopies) {
+      to += taken;
+    }
+  };
+  for (; bytes >= 16; bytes -= 16, step(16)) {
+    even = add_ones(even, take(std::uint64_t{}, 0));
+    odd = add_ones(odd, take(std::uint64_t{}, 8));
   }
-  for (; bytes >= 8; at += 8, bytes -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    sum += word;
+  if ((bytes & 8) != 0) {
+    even = add_ones(even, take(std::uint64_t{}, 0));
+    step(8);
   }
+  std::uint64_t rest = 0;
   if ((bytes & 4) != 0) {
-    std::uint32_t word;
-    std::memcpy(&word, at, sizeof word);
-    sum += word;
-    at += 4;
+    rest += take(std::uint32_t{}, 0);
+    step(4);
   }
   if ((bytes & 2) != 0) {
-    std::uint16_t word;
-    std::memcpy(&word, at, sizeof word);
-    sum += word;
-    at += 2;
+    rest += take(std::uint16_t{}, 0);
+    step(2);
   }
   if ((bytes & 1) != 0) {
-    const std::byte last[2] = {*at, std::byte{0}};
-    std::uint16_t word;
-    std::memcpy(&word, last, sizeof word);
-    sum += word;
+    const auto last = static_cast<std::uint16_t>(take(std::uint8_t{}, 0));
+    rest += std::endian::native == std::endian::little ? last : last << 8;
   }
-  return add_ones(static_cast<std::uint64_t>(sum), static_cast<std::uint64_t>(sum >> 64));
+  return add_ones(add_ones(even, odd), rest);
+}
+[[nodiscard]] inline std::uint64_t sum_words(const std::byte* at, std::size_t bytes) noexcept {
+  return sum_words_to<false>(nullptr, at, bytes);
+}
+[[nodiscard]] inline std::uint64_t copy_and_sum(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  return sum_words_to<true>(to, from, bytes);
 }
 
 /// Adds up 16-bit words in one's complement, over pieces of any length: what ends on an odd byte goes on with the next.
