@@ -300,8 +300,10 @@ class DatagramSink {
       worker_.want_send(*exchange_);
       return;
     }
-    std::memcpy(at_ + used_, end.data(), end.size());
-    used_ += static_cast<std::uint32_t>(end.size());
+    if (!end.empty()) {
+      std::memcpy(at_ + used_, end.data(), end.size());
+      used_ += static_cast<std::uint32_t>(end.size());
+    }
     if (used_ > 0 && !is_dropped_) {
       worker_.answer_at_once(op_.datagram, used_ + protocol::kUdpHeaderBytes);
     }
