@@ -48,6 +48,8 @@ class DatagramBackend {
   [[nodiscard]] virtual std::uint16_t listener() const = 0;
   /// The longest datagram that a client can send and get.
   [[nodiscard]] virtual std::size_t datagram_bytes_max() const = 0;
+  /// Whether nothing is too long for it, whatever a test wants.
+  [[nodiscard]] virtual bool takes_any_length() const { return false; }
   /// Called between polls: a wire without a thread of its own moves here what is on it.
   virtual void move() {}
 };

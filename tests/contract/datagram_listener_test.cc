@@ -117,6 +117,9 @@ TEST_P(DatagramListener, Rule15TheFlowSaysWhoAndWhere) {
 
 TEST_P(DatagramListener, Rule15OneThatIsTooLongIsDropped) {
   constexpr std::uint32_t kTaken = 2048;
+  if (backend->takes_any_length()) {
+    GTEST_SKIP() << "nothing is too long";
+  }
   start({.datagram_bytes_max = kTaken});
   const auto client = backend->client();
   // Buffers come in whole cache lines, so a little more than asked for may be taken.

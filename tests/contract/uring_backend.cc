@@ -5,7 +5,7 @@
 
 #include "dataplane/uring/listener.h"
 #include "dataplane/uring/uring_transport.h"
-#include "tests/contract/backend.h"
+#include "tests/contract/backends.h"
 
 namespace millrace::contract {
 namespace {
@@ -70,22 +70,20 @@ std::string unix_path() {
 
 }  // namespace
 
-const std::vector<BackendMaker>& backends() {
+std::vector<BackendMaker> uring_backends() {
   using Made = std::unique_ptr<Backend>;
-  static const std::vector<BackendMaker> all = {
-      {"UringTcp4", [] -> Made { return std::make_unique<UringBackend>(literal("127.0.0.1")); }},
-      {"UringTcp6", [] -> Made { return std::make_unique<UringBackend>(literal("::1")); }},
-      {"UringUnix", [] -> Made { return std::make_unique<UringBackend>(Endpoint::unix_path(unix_path())); }},
-      {"UringZeroCopy",
-       [] -> Made {
-         return std::make_unique<UringBackend>(
-             literal("127.0.0.1"), uring::UringOptions{.zero_copy_bytes_min = 1, .zero_copy_to_loopback = true});
-       }},
-      {"UringShortQueues", [] -> Made {
-         return std::make_unique<UringBackend>(literal("127.0.0.1"),
-                                               uring::UringOptions{.submission_entries = 2, .completion_entries = 4});
-       }}};
-  return all;
+  return {{"UringTcp4", [] -> Made { return std::make_unique<UringBackend>(literal("127.0.0.1")); }},
+          {"UringTcp6", [] -> Made { return std::make_unique<UringBackend>(literal("::1")); }},
+          {"UringUnix", [] -> Made { return std::make_unique<UringBackend>(Endpoint::unix_path(unix_path())); }},
+          {"UringZeroCopy",
+           [] -> Made {
+             return std::make_unique<UringBackend>(
+                 literal("127.0.0.1"), uring::UringOptions{.zero_copy_bytes_min = 1, .zero_copy_to_loopback = true});
+           }},
+          {"UringShortQueues", [] -> Made {
+             return std::make_unique<UringBackend>(
+                 literal("127.0.0.1"), uring::UringOptions{.submission_entries = 2, .completion_entries = 4});
+           }}};
 }
 
 }  // namespace millrace::contract

@@ -10,7 +10,7 @@
 
 #include "dataplane/uring/listener.h"
 #include "dataplane/uring/uring_transport.h"
-#include "tests/contract/datagram_backend.h"
+#include "tests/contract/backends.h"
 
 namespace millrace::contract {
 namespace {
@@ -122,23 +122,21 @@ class UringDatagramBackend final : public DatagramBackend {
 
 }  // namespace
 
-const std::vector<DatagramBackendMaker>& datagram_backends() {
+std::vector<DatagramBackendMaker> uring_datagram_backends() {
   using Made = std::unique_ptr<DatagramBackend>;
-  static const std::vector<DatagramBackendMaker> all = {
-      {"UringUdp4", [] -> Made { return std::make_unique<UringDatagramBackend>("127.0.0.1", "127.0.0.1"); }},
-      {"UringUdp6", [] -> Made { return std::make_unique<UringDatagramBackend>("::1", "::1"); }},
-      {"UringUdpWildcard4", [] -> Made { return std::make_unique<UringDatagramBackend>("0.0.0.0", "127.9.8.7"); }},
-      {"UringUdpWildcard6", [] -> Made { return std::make_unique<UringDatagramBackend>("::", "::1"); }},
-      {"UringUdpFewRecords",
-       [] -> Made {
-         return std::make_unique<UringDatagramBackend>("127.0.0.1", "127.0.0.1",
-                                                       uring::UringOptions{.datagram_sends = 2});
-       }},
-      {"UringUdpShortQueues", [] -> Made {
-         return std::make_unique<UringDatagramBackend>(
-             "127.0.0.1", "127.0.0.1", uring::UringOptions{.submission_entries = 2, .completion_entries = 4});
-       }}};
-  return all;
+  return {{"UringUdp4", [] -> Made { return std::make_unique<UringDatagramBackend>("127.0.0.1", "127.0.0.1"); }},
+          {"UringUdp6", [] -> Made { return std::make_unique<UringDatagramBackend>("::1", "::1"); }},
+          {"UringUdpWildcard4", [] -> Made { return std::make_unique<UringDatagramBackend>("0.0.0.0", "127.9.8.7"); }},
+          {"UringUdpWildcard6", [] -> Made { return std::make_unique<UringDatagramBackend>("::", "::1"); }},
+          {"UringUdpFewRecords",
+           [] -> Made {
+             return std::make_unique<UringDatagramBackend>("127.0.0.1", "127.0.0.1",
+                                                           uring::UringOptions{.datagram_sends = 2});
+           }},
+          {"UringUdpShortQueues", [] -> Made {
+             return std::make_unique<UringDatagramBackend>(
+                 "127.0.0.1", "127.0.0.1", uring::UringOptions{.submission_entries = 2, .completion_entries = 4});
+           }}};
 }
 
 }  // namespace millrace::contract
