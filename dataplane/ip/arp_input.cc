@@ -17,24 +17,28 @@ ArpOutcome input_arp(Instant now, wire::Bytes bytes, const HostAddresses& host, 
   if (!is_probe && !host.is_on_link(arp->sender_ip)) {
     return {.drop = Drop::ArpNotForUs};
   }
+  const auto hear = [&](Heard::Kind kind, Drop unknown) -> ArpOutcome {
+    if (is_probe) {
+      return {.drop = unknown};
+    }
+    const Heard heard{.kind = kind, .from = arp->sender_ip, .mac = arp->sender_mac};
+    return {.drop = neighbors.hear(now, heard) ? Drop::None : unknown, .heard = heard};
+  };
   if (arp->operation == wire::ArpOperation::Reply) {
-    const bool is_known = !is_probe && neighbors.on_answer(now, arp->sender_ip, arp->sender_mac);
-    return {.drop = is_known ? Drop::None : Drop::ArpNotForUs};
+    return hear(Heard::Kind::Answer, Drop::ArpNotForUs);
   }
   if (!host.is_ours(arp->target_ip)) {
-    if (!is_probe) {
-      neighbors.on_claim(now, arp->sender_ip, arp->sender_mac);
-    }
-    return {.drop = Drop::ArpNotForUs};
+    ArpOutcome outcome = hear(Heard::Kind::Claim, Drop::ArpNotForUs);
+    outcome.drop = Drop::ArpNotForUs;
+    return outcome;
   }
-  if (!is_probe) {
-    neighbors.on_request(now, arp->sender_ip, arp->sender_mac);
-  }
-  return {.reply = wire::ArpPacket{.operation = wire::ArpOperation::Reply,
-                                   .sender_mac = host.mac(),
-                                   .sender_ip = arp->target_ip,
-                                   .target_mac = arp->sender_mac,
-                                   .target_ip = arp->sender_ip}};
+  ArpOutcome outcome = hear(Heard::Kind::Request, Drop::None);
+  outcome.reply = wire::ArpPacket{.operation = wire::ArpOperation::Reply,
+                                  .sender_mac = host.mac(),
+                                  .sender_ip = arp->target_ip,
+                                  .target_mac = arp->sender_mac,
+                                  .target_ip = arp->sender_ip};
+  return outcome;
 }
 
 }  // namespace millrace::ip

@@ -15,6 +15,7 @@ namespace millrace::ip {
 struct ArpOutcome {
   wire::Drop drop = wire::Drop::None;
   std::optional<wire::ArpPacket> reply{};  ///< to its target_mac
+  std::optional<Heard> heard{};            ///< what the cache was told
 };
 
 [[nodiscard]] ArpOutcome input_arp(Instant now, wire::Bytes bytes, const HostAddresses& host,

@@ -18,12 +18,11 @@ NdpOutcome input_advertisement(Instant now, const Arrived& arrived, const wire::
   if (!message.link_address || !is_usable(*message.link_address)) {
     return {.drop = Drop::NdpNotForUs};  // Ethernet's neighbours have one; without it there is nothing to learn
   }
-  if (!message.is_solicited) {
-    neighbors.on_claim(now, message.target, *message.link_address);
-    return {.drop = neighbors.is_known(message.target) ? Drop::None : Drop::NdpNotForUs};
-  }
-  const bool is_known = neighbors.on_answer(now, message.target, *message.link_address);
-  return {.drop = is_known ? Drop::None : Drop::NdpNotForUs};
+  const Heard heard{.kind = message.is_solicited ? Heard::Kind::Answer : Heard::Kind::Claim,
+                    .from = message.target,
+                    .mac = *message.link_address};
+  const bool is_known = neighbors.hear(now, heard) && neighbors.is_known(message.target);
+  return {.drop = is_known ? Drop::None : Drop::NdpNotForUs, .heard = heard};
 }
 
 NdpOutcome input_solicitation(Instant now, const Arrived& arrived, const wire::NeighborMessage& message,
@@ -42,8 +41,10 @@ NdpOutcome input_solicitation(Instant now, const Arrived& arrived, const wire::N
   if (!is_probe && !host.is_on_link(arrived.source)) {
     return {.drop = Drop::NdpNotForUs};  // CVE-2008-2476: an off-link source would enter the cache
   }
+  std::optional<Heard> heard;
   if (!is_probe && message.link_address) {
-    neighbors.on_request(now, arrived.source, *message.link_address);
+    heard = {.kind = Heard::Kind::Request, .from = arrived.source, .mac = *message.link_address};
+    (void)neighbors.hear(now, *heard);
   }
   return {.reply = NeighborReply{.message = {.is_advertisement = true,
                                              .is_solicited = !is_probe,
@@ -54,7 +55,8 @@ NdpOutcome input_solicitation(Instant now, const Arrived& arrived, const wire::N
                                  .destination = is_probe ? wire::kAllNodes : arrived.source,
                                  .to = is_probe               ? wire::group_mac(wire::kAllNodes)
                                        : message.link_address ? *message.link_address
-                                                              : frame_source}};
+                                                              : frame_source},
+          .heard = heard};
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct NeighborReply {
 struct NdpOutcome {
   wire::Drop drop = wire::Drop::None;
   std::optional<NeighborReply> reply{};
+  std::optional<Heard> heard{};  ///< what the cache was told
 };
 
 inline constexpr std::uint8_t kNdpHopLimit = 255;  ///< nothing from beyond the link has it

@@ -36,6 +36,18 @@ struct Solicitation {
   wire::MacAddress to{};  ///< unless everybody
 };
 
+/// What a message taught about a neighbour.
+struct Heard {
+  enum class Kind : std::uint8_t {
+    Answer,
+    Request,
+    Claim,
+  };
+  Kind kind{};
+  wire::IpAddress from{};
+  wire::MacAddress mac{};
+};
+
 class NeighborCache {
  public:
   static constexpr std::size_t kEntries = 1024;
@@ -72,6 +84,21 @@ class NeighborCache {
   void on_request(Instant now, const wire::IpAddress& from, const wire::MacAddress& mac) noexcept;
   /// An announcement to everybody, or a frame on `from`'s behalf that came from `mac`: a hint, nothing more.
   void on_claim(Instant now, const wire::IpAddress& from, const wire::MacAddress& mac) noexcept;
+
+  /// Whichever of these it is. False: an answer about nobody we know.
+  bool hear(Instant now, const Heard& heard) noexcept {
+    switch (heard.kind) {
+      case Heard::Kind::Answer:
+        return on_answer(now, heard.from, heard.mac);
+      case Heard::Kind::Request:
+        on_request(now, heard.from, heard.mac);
+        return true;
+      case Heard::Kind::Claim:
+        on_claim(now, heard.from, heard.mac);
+        return true;
+    }
+    return false;
+  }
 
   /// Runs timers; fills `out` when somebody is to be asked now. Call until false.
   [[nodiscard]] bool next_due(Instant now, Solicitation& out) noexcept;

@@ -28,7 +28,8 @@ HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, 
       error_limit_(options.icmp_errors_per_second, options.icmp_errors_burst),
       lent_(capabilities_.external_max),
       joined_(capabilities_.rx_scatter ? kBurst * (capabilities_.mtu + wire::kEthernetBytes + wire::kVlanTagBytes) : 0),
-      tx_(kTxQueue) {
+      tx_(kTxQueue),
+      news_cursor_(options.news == nullptr ? 0 : options.news->cores()) {
   for (const ip::HostAddress& own : host_.all()) {
     if (own.address.is_v4()) {
       own_v4_[own_v4_count_++] = own.address.v4_word();
@@ -59,6 +60,9 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
     } else {
       take_frame(now, rx_[i], out, count);
     }
+  }
+  if (options_.news != nullptr) {
+    take_news(now);
   }
   run_timers(now);
   flush(now);

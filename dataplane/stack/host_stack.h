@@ -33,6 +33,7 @@
 #include "dataplane/port/frame_port.h"
 #include "dataplane/stack/counters.h"
 #include "dataplane/stack/lent_table.h"
+#include "dataplane/stack/link_news.h"
 #include "dataplane/stack/path_cache.h"
 #include "dataplane/udp/port_table.h"
 #include "dataplane/wire/arp.h"
@@ -50,6 +51,10 @@ struct StackOptions {
   std::uint32_t icmp_errors_per_second = 100;
   std::uint32_t icmp_errors_burst = 20;
   ip::ReassemblyOptions reassembly{};
+  /// Of a device with several queues: what its cores tell each other, and which of them this is. The first announces
+  /// their addresses for all.
+  LinkNews* news = nullptr;
+  std::uint16_t core = 0;
 };
 
 /// A UDP datagram that came.
@@ -180,6 +185,8 @@ class HostStack {
   void release_fresh() noexcept;
 
   // timers.cc
+  void tell_news(const std::optional<ip::Heard>& heard) noexcept;
+  void take_news(Instant now) noexcept;
   void run_timers(Instant now) noexcept;
   void ask_neighbors(Instant now) noexcept;
   void announce(Instant now) noexcept;
@@ -212,6 +219,9 @@ class HostStack {
   std::size_t tx_begin_ = 0;
   std::size_t tx_end_ = 0;
   std::size_t tx_ready_ = 0;
+
+  std::uint64_t news_seen_ = 0;
+  LinkNews::Cursor news_cursor_;
 
   std::array<Refusal, kRefusalsMax> refusals_{};
   std::size_t refusals_count_ = 0;

@@ -77,6 +77,7 @@ void HostStack::take_frame(Instant now, buf::Packet& packet, std::span<Datagram>
 
 void HostStack::take_arp(Instant now, Bytes bytes) noexcept {
   const ip::ArpOutcome outcome = ip::input_arp(now, bytes, host_, neighbors_);
+  tell_news(outcome.heard);
   if (outcome.drop != Drop::None) {
     return counters_.drops.count(outcome.drop);
   }

@@ -29,6 +29,7 @@ Drop HostStack::take_icmp(Instant now, const ip::Arrived& arrived, const wire::E
     case wire::kIcmpv6NeighborSolicitation:
     case wire::kIcmpv6NeighborAdvertisement: {
       const ip::NdpOutcome outcome = ip::input_ndp(now, arrived, ethernet.source, host_, neighbors_);
+      tell_news(outcome.heard);
       if (outcome.reply) {
         ++counters_.neighbor_adverts_sent;
         send_neighbor(now, *outcome.reply);
@@ -63,6 +64,11 @@ Drop HostStack::take_icmp_message(Instant now, const ip::Arrived& arrived, const
   if (message.meaning == ip::IcmpMeaning::PathMtu) {
     const Drop drop = path_mtu_.learn(now, message.quoted.destination, message.mtu);
     counters_.path_mtu_lowered += drop == Drop::None ? 1 : 0;
+    if (drop == Drop::None && options_.news != nullptr) {
+      options_.news->tell(options_.core, {.kind = LinkNews::Kind::PathMtu,
+                                          .mtu = path_mtu_.of(now, message.quoted.destination),
+                                          .about = message.quoted.destination});
+    }
     return drop;
   }
   // Networks and hosts that cannot be reached may be reached again (RFC 1122 4.2.3.9); a port nobody has is final.

@@ -20,6 +20,7 @@ using dataplane::TxOp;
 constexpr std::uint32_t kEphemeralFirst = 49'152;  // RFC 6335 6: dynamic ports
 constexpr std::uint32_t kEphemeralPorts = 16'384;
 constexpr std::uint32_t kSendsPerConnection = 64;
+constexpr Duration kShowEvery = milliseconds(50);
 constexpr Duration kPause = nanoseconds(50);  // about what one pause takes
 
 static_assert(sizeof(dataplane::IpBytes) == sizeof(wire::IpAddress));
@@ -76,7 +77,8 @@ StackTransport::StackTransport(port::FramePort& port, const ip::HostAddresses& a
       connections_(options.connections_max),
       slot_of_(options.ports.size() + options.connections_max),
       listeners_(static_cast<std::uint16_t>(options.ports.size())),
-      next_port_(static_cast<std::uint32_t>(options.stack.seed % kEphemeralPorts)) {
+      next_port_(static_cast<std::uint32_t>(options.stack.seed % kEphemeralPorts)),
+      show_at_(options.board != nullptr ? Instant{} : Instant{INT64_MAX}) {
   pending_.reserve(1024);
   for (std::uint32_t slot = options.connections_max; slot-- > 0;) {
     free_.push_back(slot);
@@ -107,6 +109,25 @@ void StackTransport::count_idle(Instant now) noexcept {
   } else {
     last_poll_ = now;
   }
+}
+
+MR_COLD void StackTransport::show_counters(Instant now) noexcept {
+  options_.board->begin();
+  visit_counters(*options_.board);
+  show_at_ = now + kShowEvery;
+}
+
+void StackTransport::visit_counters(dataplane::CounterVisitor& visitor) const noexcept {
+  const auto& drops = stack_.counters().drops;
+  for (std::size_t i = 1; i < wire::kDrops; ++i) {
+    visitor.visit(dataplane::CounterKind::Drop, wire::kDropWords[i].name, drops.counts[i]);
+  }
+  for_each_number(stack_.counters(), [&](std::string_view name, std::uint64_t value, std::string_view) {
+    visitor.visit(dataplane::CounterKind::Stack, name, value);
+  });
+  port::for_each_counter(port_.counters(), [&](std::string_view name, std::uint64_t value) {
+    visitor.visit(dataplane::CounterKind::Queue, name, value);
+  });
 }
 
 std::size_t StackTransport::rest(Instant now, std::span<Event> out, Duration wait) noexcept {
@@ -147,6 +168,9 @@ std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept 
     count += tell(datagrams_[i], flows_[i], out[count]) ? 1 : 0;
   }
   counters_.receive_buffers_lent = count - before;
+  if (MR_UNLIKELY(now >= show_at_)) {
+    show_counters(now);
+  }
   take_refusals();
   for (std::uint64_t token = 0; stack_.take_released(token);) {
     pending_.push_back({.kind = EventKind::Released, .token = token});

@@ -19,6 +19,7 @@
 
 #include "base/nap.h"
 #include "base/result.h"
+#include "dataplane/api/counter_board.h"
 #include "dataplane/api/transport.h"
 #include "dataplane/stack/futex_waker.h"
 #include "dataplane/stack/host_stack.h"
@@ -31,6 +32,7 @@ struct StackTransportOptions {
   std::uint16_t socket_base = 0;
   std::uint32_t connections_max = 0;  ///< to connect() at once
   StackOptions stack{};
+  dataplane::CounterBoard* board = nullptr;  ///< shows visit_counters() to other threads; outlives the transport
 };
 
 class StackTransport final : public dataplane::Transport {
@@ -49,6 +51,7 @@ class StackTransport final : public dataplane::Transport {
   void stop_accepting() noexcept override;
   [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override;
   [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override;
+  void visit_counters(dataplane::CounterVisitor& visitor) const noexcept override;
   dataplane::Waker& waker() noexcept override { return waker_; }
   [[nodiscard]] std::string peer_text(ConnId conn) const override;
   [[nodiscard]] std::string listener_text(ConnId conn) const override;
@@ -78,6 +81,7 @@ class StackTransport final : public dataplane::Transport {
   [[nodiscard]] bool tell(const Datagram& datagram, dataplane::DatagramFlow& flow, dataplane::Event& event) noexcept;
   void take_refusals() noexcept;
   void count_idle(Instant now) noexcept;
+  void show_counters(Instant now) noexcept;
 
   // Operations
   void send_datagram(Instant now, const dataplane::TxOp& op) noexcept;
@@ -115,6 +119,7 @@ class StackTransport final : public dataplane::Transport {
   std::uint64_t held_bytes_ = 0;
   std::uint64_t not_kept_ = 0;
   Instant last_poll_{};
+  Instant show_at_{};  ///< when the board is written next; never without one
   bool was_idle_ = false;
 };
 

@@ -13,7 +13,7 @@ constexpr Duration kAnnounceInterval = seconds(2);  // ANNOUNCE_INTERVAL
 
 void HostStack::run_timers(Instant now) noexcept {
   const port::LinkState link = port_.link();
-  if (link == port::LinkState::Up && link_ != link) {
+  if (link == port::LinkState::Up && link_ != link && options_.core == 0) {
     announcements_left_ = kAnnouncements;  // at the start, and after every time the cable was elsewhere
     announce_at_ = now;
   }
@@ -23,6 +23,23 @@ void HostStack::run_timers(Instant now) noexcept {
   }
   ask_neighbors(now);
   reassembler_.expire(now, counters_.drops);
+}
+
+void HostStack::tell_news(const std::optional<ip::Heard>& heard) noexcept {
+  if (heard && options_.news != nullptr) {
+    options_.news->tell(options_.core, {.neighbor = heard->kind, .about = heard->from, .mac = heard->mac});
+  }
+}
+
+void HostStack::take_news(Instant now) noexcept {
+  while (const auto item = options_.news->take(options_.core, news_seen_, news_cursor_)) {
+    ++counters_.news_taken;
+    if (item->kind == LinkNews::Kind::PathMtu) {
+      (void)path_mtu_.learn(now, item->about, item->mtu);
+    } else {
+      (void)neighbors_.hear(now, {.kind = item->neighbor, .from = item->about, .mac = item->mac});
+    }
+  }
 }
 
 void HostStack::announce(Instant now) noexcept {

@@ -1,0 +1,202 @@
+// Two cores of one device: one MAC, one set of addresses, a stack each; which queue a frame lands on is the device's
+// affair. What one hears the other has to know.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "support/stack_world.h"
+
+namespace millrace::tests {
+namespace {
+
+constexpr std::uint16_t kPort = 11211;
+
+/// A device on a wire whose frames land where `queue_of` says; both stacks' frames leave by it.
+class TwoQueues {
+ public:
+  class Queue final : public port::FramePort {
+   public:
+    Queue(TwoQueues& device, std::size_t index) : device_(device), index_(index) {}
+    std::size_t rx_burst(Instant now, std::span<buf::Packet> out) noexcept override {
+      device_.sort(now);
+      std::size_t count = 0;
+      for (auto& waiting = device_.waiting_[index_]; count < out.size() && !waiting.empty(); waiting.pop_front()) {
+        out[count++] = std::move(waiting.front());
+      }
+      return count;
+    }
+    std::size_t tx_burst(Instant now, std::span<buf::Packet> packets) noexcept override {
+      return device_.inner.tx_burst(now, packets);
+    }
+    std::size_t alloc(std::span<buf::Packet> out) noexcept override { return device_.inner.alloc(out); }
+    Status attach(buf::Packet&, std::span<const std::byte>, std::uint64_t) noexcept override {
+      return Status::Unsupported;
+    }
+    std::size_t take_released(std::span<std::uint64_t>) noexcept override { return 0; }
+    port::LinkState link() const noexcept override { return device_.inner.link(); }
+    const port::PortCapabilities& capabilities() const noexcept override { return device_.inner.capabilities(); }
+    const port::PortCounters& counters() const noexcept override { return device_.inner.counters(); }
+    void release(std::span<void* const> origins) noexcept override { device_.inner.release(origins); }
+    buf::SegmentView next_segment(void* origin) const noexcept override { return device_.inner.next_segment(origin); }
+
+   private:
+    TwoQueues& device_;
+    std::size_t index_;
+  };
+
+  explicit TwoQueues(SimWire& wire) : inner(wire, {.mac = mac_of(1)}), queues{Queue(*this, 0), Queue(*this, 1)} {
+    for (std::uint16_t core = 0; core < 2; ++core) {
+      stacks.push_back(std::make_unique<stack::HostStack>(
+          queues[core], addresses_of(1), stack::StackOptions{.seed = core + 7U, .news = &news, .core = core}));
+      EXPECT_TRUE(stacks.back()->bind_udp(kPort));
+    }
+  }
+
+  /// Whatever comes and is no UDP datagram lands here, as on most cards.
+  std::size_t other_queue = 0;
+  std::size_t udp_queue = 0;
+  SimPort inner;
+  Queue queues[2];
+  stack::LinkNews news{2};
+  std::vector<std::unique_ptr<stack::HostStack>> stacks;
+
+  void turn(Instant now) {
+    for (const auto& stack : stacks) {
+      stack::Datagram datagrams[64];
+      const std::size_t count = stack->poll(now, datagrams);
+      received += count;
+      for (std::size_t i = 0; i < count; ++i) {
+        const dataplane::Slice slice{reinterpret_cast<const char*>(datagrams[i].bytes.data()),
+                                     static_cast<std::uint32_t>(datagrams[i].bytes.size())};
+        (void)stack->send(now, {.flow = datagrams[i].flow.reversed(), .slices = {&slice, 1}});
+      }
+      stack->flush(now);
+    }
+  }
+  std::size_t received = 0;
+
+ private:
+  void sort(Instant now) {
+    buf::Packet packet;
+    while (inner.rx_burst(now, {&packet, 1}) == 1) {
+      const std::byte* at = packet.first().data();
+      const bool is_udp = (at[12] == std::byte{0x08} && at[13] == std::byte{0x00} && at[23] == std::byte{17}) ||
+                          (at[12] == std::byte{0x86} && at[20] == std::byte{17});
+      waiting_[is_udp ? udp_queue : other_queue].push_back(std::move(packet));
+    }
+  }
+  std::deque<buf::Packet> waiting_[2];
+};
+
+struct Rig {
+  Rig() : device(world.wire), peer(world.add(2)) { EXPECT_TRUE(peer.stack.bind_udp(4000)); }
+  bool until(const std::function<bool()>& holds) {
+    for (int i = 0; i < 20'000 && !holds(); ++i) {
+      world.run(microseconds(200), microseconds(100));
+      device.turn(world.now);
+    }
+    return holds();
+  }
+  StackWorld world;
+  TwoQueues device;
+  SimHost& peer;
+};
+
+TEST(TwoQueues, AnAnswerReachesTheCoreThatAsked) {
+  for (const wire::IpAddress& peer_address : {v4(10, 0, 0, 2), v6(2)}) {
+    Rig rig;
+    // Core 1 speaks first, so it asks; the answer lands on core 0.
+    const dataplane::Slice slice{"hello", 5};
+    EXPECT_NE(rig.device.stacks[1]->send(
+                  rig.world.now, {.flow = {.destination = peer_address, .source_port = kPort, .destination_port = 4000},
+                                  .slices = {&slice, 1}}),
+              stack::Sent::Dropped);
+    EXPECT_TRUE(rig.until([&] { return rig.peer.received.size() == 1; }));
+    EXPECT_TRUE(rig.device.stacks[1]->neighbors().is_known(peer_address));
+    EXPECT_GT(rig.device.stacks[1]->counters().news_taken, 0U);
+  }
+}
+
+TEST(TwoQueues, ADatagramIsAnsweredWhereverItLands) {
+  for (const wire::IpAddress& our_address : {v4(10, 0, 0, 1), v6(1)}) {
+    for (const std::size_t udp_queue : {0U, 1U}) {
+      Rig rig;
+      rig.device.udp_queue = udp_queue;
+      const wire::FlowKey flow{.destination = our_address, .source_port = 4000, .destination_port = kPort};
+      EXPECT_NE(rig.peer.send(rig.world.now, flow, "question"), stack::Sent::Dropped);
+      EXPECT_TRUE(rig.until([&] { return rig.peer.received.size() == 1; })) << udp_queue;
+      EXPECT_EQ(rig.device.stacks[udp_queue]->counters().datagrams_received, 1U);
+      // The core that did not hear the peer's ARP request knew from the other: it asked nobody before it answered.
+      EXPECT_EQ(rig.peer.received.front().bytes, "question");
+    }
+  }
+}
+
+TEST(TwoQueues, OneOfThemAnnounces) {
+  Rig rig;
+  EXPECT_TRUE(rig.until([&] { return rig.device.stacks[0]->counters().announcements_sent >= 3; }));
+  EXPECT_EQ(rig.device.stacks[1]->counters().announcements_sent, 0U);
+}
+
+TEST(LinkNews, ReachesEveryoneElseInOrder) {
+  stack::LinkNews news(3);
+  std::uint64_t seen[3] = {};
+  stack::LinkNews::Cursor cursors[3] = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
+  for (std::uint16_t i = 0; i < 5; ++i) {
+    news.tell(1, {.kind = stack::LinkNews::Kind::PathMtu, .mtu = i});
+  }
+  for (const std::size_t reader : {0U, 2U}) {
+    for (std::uint16_t i = 0; i < 5; ++i) {
+      const auto item = news.take(reader, seen[reader], cursors[reader]);
+      ASSERT_TRUE(item);
+      EXPECT_EQ(item->mtu, i);
+    }
+    EXPECT_FALSE(news.take(reader, seen[reader], cursors[reader]));
+  }
+  EXPECT_FALSE(news.take(1, seen[1], cursors[1]));
+  // Who is too far behind gets the newest.
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    news.tell(1, {.kind = stack::LinkNews::Kind::PathMtu, .mtu = i});
+  }
+  std::uint16_t last = 0;
+  int taken = 0;
+  while (const auto item = news.take(0, seen[0], cursors[0])) {
+    EXPECT_GE(item->mtu, last);
+    last = item->mtu;
+    ++taken;
+  }
+  EXPECT_EQ(last, 999);
+  EXPECT_LE(taken, static_cast<int>(stack::LinkNews::kPlaces));
+}
+
+/// Also for the thread sanitizer: readers that are overtaken all the time never see half of an item.
+TEST(LinkNews, IsWholeOrNotTaken) {
+  stack::LinkNews news(2);
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (std::uint16_t i = 0; !stop.stop_requested(); ++i) {
+      const auto byte = static_cast<std::uint8_t>(i);
+      news.tell(
+          0,
+          {.mtu = byte,
+           .about = {{byte, byte, byte, byte, byte, byte, byte, byte, byte, byte, byte, byte, byte, byte, byte, byte}},
+           .mac = {byte, byte, byte, byte, byte, byte}});
+    }
+  });
+  std::uint64_t seen = 0;
+  stack::LinkNews::Cursor cursor = {0, 0};
+  int taken = 0;
+  while (taken < 200'000) {
+    const auto item = news.take(1, seen, cursor);
+    if (!item) {
+      continue;
+    }
+    ++taken;
+    const auto byte = static_cast<std::uint8_t>(item->mtu);
+    ASSERT_EQ(item->about.bytes, (std::array<std::uint8_t, 16>{byte, byte, byte, byte, byte, byte, byte, byte, byte,
+                                                               byte, byte, byte, byte, byte, byte, byte}));
+    ASSERT_EQ(item->mac, (wire::MacAddress{byte, byte, byte, byte, byte, byte}));
+  }
+}
+
+}  // namespace
+}  // namespace millrace::tests
