@@ -6,7 +6,10 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
@@ -25,27 +28,52 @@ rte_mbuf* mbuf_of(const Packet& packet) noexcept { return static_cast<rte_mbuf*>
 
 std::byte* data_of(const rte_mbuf& mbuf) noexcept { return static_cast<std::byte*>(mbuf.buf_addr) + mbuf.data_off; }
 
-/// From "bad" and "good" bits, of which both together say that someone other than the checksum vouches for it.
-ChecksumState checksum_state(std::uint64_t flags, unsigned bad_bit, unsigned good_bit) noexcept {
-  constexpr unsigned kStates =
-      static_cast<unsigned>(ChecksumState::Unknown) | static_cast<unsigned>(ChecksumState::Bad) << 2 |
-      static_cast<unsigned>(ChecksumState::Good) << 4 | static_cast<unsigned>(ChecksumState::Good) << 6;
-  const auto index = static_cast<unsigned>((flags >> bad_bit & 1) | (flags >> good_bit & 1) << 1);
-  return static_cast<ChecksumState>(kStates >> (2 * index) & 3);
-}
-static_assert(RTE_MBUF_F_RX_IP_CKSUM_BAD == 1U << 4 && RTE_MBUF_F_RX_IP_CKSUM_GOOD == 1U << 7);
-static_assert(RTE_MBUF_F_RX_L4_CKSUM_BAD == 1U << 3 && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1U << 8);
+constexpr unsigned kIpBad = 4;
+constexpr unsigned kIpGood = 7;
+constexpr unsigned kL4Bad = 3;
+constexpr unsigned kL4Good = 8;
+static_assert(RTE_MBUF_F_RX_IP_CKSUM_BAD == 1U << kIpBad && RTE_MBUF_F_RX_IP_CKSUM_GOOD == 1U << kIpGood);
+static_assert(RTE_MBUF_F_RX_L4_CKSUM_BAD == 1U << kL4Bad && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1U << kL4Good);
 
-void describe(const rte_mbuf& mbuf, buf::RxFacts& facts, std::uint16_t queue) noexcept {
-  const std::uint64_t flags = mbuf.ol_flags;
-  facts.queue = queue;
-  facts.rss_hash = mbuf.hash.rss;
-  facts.vlan_tci = mbuf.vlan_tci;
-  facts.has_rss_hash = (flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
-  facts.has_vlan = (flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
-  facts.ip_checksum = checksum_state(flags, 4, 7);
-  facts.l4_checksum = checksum_state(flags, 3, 8);
+constexpr ChecksumState checksum_state(bool is_bad, bool is_good) {
+  // Both at once: the checksum in the frame is not right and somebody vouches for the bytes (a virtual machine's host).
+  return is_good ? ChecksumState::Good : is_bad ? ChecksumState::Bad : ChecksumState::Unknown;
 }
+
+/// What the four flag bits (L4 bad, IP bad, IP good, L4 good) say, as the two bytes of RxFacts.
+constexpr auto kChecksumStates = [] {
+  std::array<std::uint16_t, 16> table{};
+  for (unsigned bits = 0; bits < table.size(); ++bits) {
+    const auto ip = static_cast<unsigned>(checksum_state((bits & 2) != 0, (bits & 4) != 0));
+    const auto l4 = static_cast<unsigned>(checksum_state((bits & 1) != 0, (bits & 8) != 0));
+    table[bits] = static_cast<std::uint16_t>(ip | l4 << 8);
+  }
+  return table;
+}();
+
+/// RxFacts in two words, written at once: this is done for every frame. (An object of it, made field by field and then
+/// copied, is read back in other pieces than it was written in, for which a processor waits.)
+struct FactWords {
+  std::uint64_t low;
+  std::uint32_t high;
+
+  FactWords(std::uint64_t flags, std::uint32_t rss_hash, std::uint16_t vlan_tci, std::uint16_t queue) noexcept
+      : low(rss_hash | std::uint64_t{vlan_tci} << 32 | std::uint64_t{queue} << 48) {
+    static_assert(RTE_MBUF_F_RX_RSS_HASH == 1U << 1 && RTE_MBUF_F_RX_VLAN_STRIPPED == 1U << 6);
+    const auto bits = static_cast<std::uint32_t>(flags);
+    const std::uint32_t checksums = kChecksumStates[(bits >> kL4Bad & 3) | (bits >> kIpGood & 3) << 2];
+    high = checksums | (bits >> 1 & 1) << 16 | (bits >> 6 & 1) << 24;
+  }
+  void write(buf::RxFacts& facts) const noexcept {
+    static_assert(sizeof(buf::RxFacts) == 12 && offsetof(buf::RxFacts, vlan_tci) == 4 &&
+                  offsetof(buf::RxFacts, queue) == 6 && offsetof(buf::RxFacts, ip_checksum) == 8 &&
+                  offsetof(buf::RxFacts, l4_checksum) == 9 && offsetof(buf::RxFacts, has_rss_hash) == 10 &&
+                  offsetof(buf::RxFacts, has_vlan) == 11 && std::endian::native == std::endian::little);
+    auto* bytes = reinterpret_cast<std::byte*>(&facts);
+    std::memcpy(bytes, &low, sizeof low);
+    std::memcpy(bytes + sizeof low, &high, sizeof high);
+  }
+};
 
 }  // namespace
 
@@ -64,19 +92,25 @@ std::size_t DpdkPort::rx_burst(Instant, std::span<Packet> out) noexcept {
   for (std::uint16_t i = 0; i < std::min(count, kPrefetchAhead); ++i) {
     rte_prefetch0(data_of(*got[i]));
   }
+  const std::uint16_t queue = wiring_.queue;
   std::uint64_t bytes = 0;
   for (std::uint16_t i = 0; i < count; ++i) {
     if (i + kPrefetchAhead < count) {
       rte_prefetch0(data_of(*got[i + kPrefetchAhead]));
     }
+    // Everything is read before anything is written: the compiler cannot know that they are not the same memory.
     const rte_mbuf& mbuf = *got[i];
+    const std::uint32_t frame_bytes = mbuf.pkt_len;
+    const std::uint16_t first_bytes = mbuf.data_len;
+    const std::uint16_t headroom = mbuf.data_off;
+    const auto tailroom = static_cast<std::uint16_t>(mbuf.buf_len - headroom - first_bytes);
+    const FactWords facts(mbuf.ol_flags, mbuf.hash.rss, mbuf.vlan_tci, queue);
+    const std::span<std::byte> first(data_of(mbuf), first_bytes);
     MR_DCHECK(out[i].is_empty());
     // In place: an empty packet has nothing to give back.
-    Packet* packet = std::construct_at(
-        &out[i], *this, got[i], std::span<std::byte>(data_of(mbuf), mbuf.data_len), mbuf.data_off,
-        static_cast<std::uint16_t>(mbuf.buf_len - mbuf.data_off - mbuf.data_len), mbuf.pkt_len - mbuf.data_len);
-    describe(mbuf, packet->rx, wiring_.queue);
-    bytes += mbuf.pkt_len;
+    Packet* packet = std::construct_at(&out[i], *this, got[i], first, headroom, tailroom, frame_bytes - first_bytes);
+    facts.write(packet->rx);
+    bytes += frame_bytes;
   }
   counters_.rx_frames += count;
   counters_.rx_bytes += bytes;
@@ -120,31 +154,35 @@ bool DpdkPort::pad(Packet& packet, rte_mbuf& mbuf) noexcept {
   return true;
 }
 
+/// The packet that is a chain, too short, or wants something of the device. False: nobody can send it.
+MR_COLD bool DpdkPort::prepare_rare(Packet& packet, rte_mbuf& mbuf) noexcept {
+  apply_wishes(packet.tx, mbuf);
+  if (mbuf.nb_segs > wiring_.segments_max) {
+    return false;
+  }
+  return packet.size() < kFrameBytesMin ? pad(packet, mbuf) : packet.size() <= frame_bytes_max_;
+}
+
 /// Writes into the mbuf what became of its packet. False: nobody can send it.
-bool DpdkPort::prepare(Packet& packet, rte_mbuf& mbuf, bool& needs_driver) noexcept {
+inline bool DpdkPort::prepare(Packet& packet, rte_mbuf& mbuf, bool& needs_driver) noexcept {
   const std::span<const std::byte> first = packet.first();
-  mbuf.data_off = static_cast<std::uint16_t>(first.data() - static_cast<const std::byte*>(mbuf.buf_addr));
-  mbuf.data_len = static_cast<std::uint16_t>(first.size());
-  mbuf.pkt_len = packet.size();
-  mbuf.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+  const std::uint32_t size = packet.size();
   const buf::TxWishes& wishes = packet.tx;
-  const bool wishes_anything =
+  const bool is_wishing = static_cast<bool>(
       static_cast<unsigned>(wishes.insert_vlan) | static_cast<unsigned>(wishes.fill_ip_checksum) |
-      static_cast<unsigned>(wishes.fill_udp_checksum) | static_cast<unsigned>(wishes.fill_tcp_checksum);
-  if (wishes_anything) {
-    apply_wishes(wishes, mbuf);
-    needs_driver = true;
+      static_cast<unsigned>(wishes.fill_udp_checksum) | static_cast<unsigned>(wishes.fill_tcp_checksum));
+  const bool is_chain = mbuf.nb_segs > 1;
+  const bool is_short = size < kFrameBytesMin;
+  const auto offset = static_cast<std::uint16_t>(first.data() - static_cast<const std::byte*>(mbuf.buf_addr));
+  mbuf.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+  mbuf.data_off = offset;
+  mbuf.data_len = static_cast<std::uint16_t>(first.size());
+  mbuf.pkt_len = size;
+  if (MR_UNLIKELY(is_wishing || is_chain || is_short)) {
+    needs_driver = needs_driver || is_wishing || is_chain;
+    return prepare_rare(packet, mbuf);
   }
-  if (MR_UNLIKELY(mbuf.nb_segs > 1)) {
-    needs_driver = true;
-    if (mbuf.nb_segs > wiring_.segments_max) {
-      return false;
-    }
-  }
-  if (MR_UNLIKELY(packet.size() < kFrameBytesMin)) {
-    return pad(packet, mbuf);
-  }
-  return packet.size() <= frame_bytes_max_;
+  return size <= frame_bytes_max_;
 }
 
 void DpdkPort::drop(Packet& packet) noexcept {

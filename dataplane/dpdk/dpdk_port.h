@@ -63,6 +63,7 @@ class DpdkPort final : public port::FramePort {
   static constexpr std::uint16_t kBurst = 64;
 
   bool prepare(buf::Packet& packet, rte_mbuf& mbuf, bool& needs_driver) noexcept;
+  bool prepare_rare(buf::Packet& packet, rte_mbuf& mbuf) noexcept;
   void apply_wishes(const buf::TxWishes& wishes, rte_mbuf& mbuf) const noexcept;
   bool pad(buf::Packet& packet, rte_mbuf& mbuf) noexcept;
   void drop(buf::Packet& packet) noexcept;
