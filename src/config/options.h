@@ -31,6 +31,7 @@ struct Options {
   bool tcp_port_any = false;          ///< -p -1: whatever port is free; tcp_port is then 0
   std::uint16_t udp_port = 0;         ///< -U; 0: no UDP
   std::vector<dataplane::IpPrefix> udp_allow = networks_near_by();  ///< --udp-allow
+  std::uint16_t udp_aim_port = 0;        ///< --udp-aim: worker w also listens on this + w; 0: none does
   std::string unix_path;                 ///< -s; not empty: the socket instead of TCP, as memcached has it
   std::uint32_t unix_mode = 0700;        ///< -a
   std::uint32_t connections_max = 1024;  ///< -c

@@ -260,4 +260,17 @@ std::vector<ListenAddress> udp_listen_addresses(const Options& options, const Pr
   return addresses_with(options.udp_port, options, process);
 }
 
+std::vector<ListenAddress> aim_listen_addresses(const Options& options, const ProcessFacts& process) {
+  std::vector<ListenAddress> out;
+  if (options.udp_aim_port == 0) {
+    return out;
+  }
+  for (const ListenAddress& address : udp_listen_addresses(options, process)) {
+    if (std::ranges::find(out, address.host, &ListenAddress::host) == out.end()) {
+      out.push_back({.host = address.host, .port = options.udp_aim_port});
+    }
+  }
+  return out;
+}
+
 }  // namespace millrace::config

@@ -35,5 +35,7 @@ Result<Parsed> parse_cli(const std::vector<std::string>& words, const ProcessFac
 std::vector<ListenAddress> listen_addresses(const Options& options, const ProcessFacts& process);
 /// The same over UDP; empty without -U.
 std::vector<ListenAddress> udp_listen_addresses(const Options& options, const ProcessFacts& process);
+/// Each of these addresses once, with worker 0's port of --udp-aim; empty without it.
+std::vector<ListenAddress> aim_listen_addresses(const Options& options, const ProcessFacts& process);
 
 }  // namespace millrace::config

@@ -26,6 +26,10 @@ Result<void> check_listening(Options& options) {
       options.notes.push_back("-s: UDP is off, as with memcached, so -U has no effect");
       options.udp_port = 0;
     }
+    if (options.udp_aim_port != 0) {
+      options.notes.push_back("-s: UDP is off, as with memcached, so --udp-aim has no effect");
+      options.udp_aim_port = 0;
+    }
     return {};
   }
   if (options.tcp_port == 0 && !options.tcp_port_any && options.udp_port == 0) {
@@ -38,6 +42,12 @@ Result<void> check_listening(Options& options) {
         fmt::format("-l {}: there is no authentication yet; whoever reaches this address can read and "
                     "change everything, so let a firewall decide who does",
                     open->host));
+    if (options.udp_aim_port != 0) {
+      options.notes.push_back(
+          "--udp-aim: whoever reaches this server is told its hash seed by stats aim, and can choose keys that all "
+          "fall "
+          "into one bucket; let only those reach it who may");
+    }
   }
   return {};
 }
@@ -58,6 +68,13 @@ void note_udp(Options& options) {
                     "the networks of your clients",
                     everybody->text()));
   }
+}
+
+Result<void> check_aim(const Options& options) {
+  if (options.udp_aim_port != 0 && options.udp_port == 0) {
+    return fail("--udp-aim gives each worker a UDP port besides that of -U, and there is no -U; add -U 11211, say");
+  }
+  return {};
 }
 
 Result<void> check_memory(const Options& options) {
@@ -98,9 +115,32 @@ Result<void> validate(Options& options, const ProcessFacts& process) {
   }
   const auto listening = check_listening(options);
   note_udp(options);
-  for (const auto& check : {listening, check_memory(options), check_process(options, process)}) {
+  for (const auto& check : {listening, check_aim(options), check_memory(options), check_process(options, process)}) {
     if (!check) {
       return check;
+    }
+  }
+  return {};
+}
+
+Result<void> check_aim_ports(const Options& options, std::uint32_t workers) {
+  if (options.udp_aim_port == 0) {
+    return {};
+  }
+  constexpr std::uint32_t kPortMax = 65'535;
+  const std::uint32_t last = options.udp_aim_port + workers - 1;
+  if (last > kPortMax) {
+    return fail(
+        fmt::format("--udp-aim {}: {} workers need the ports up to {}, and the last there is is {}; choose {} or "
+                    "lower, or fewer workers (-t)",
+                    options.udp_aim_port, workers, last, kPortMax, kPortMax + 1 - workers));
+  }
+  for (const ListenAddress& address : udp_listen_addresses(options, {})) {
+    if (address.port >= options.udp_aim_port && address.port <= last) {
+      return fail(
+          fmt::format("--udp-aim {}: {} workers need the ports {} to {}, and UDP listens on {} for all of them "
+                      "(-U, -l); choose ports apart from it",
+                      options.udp_aim_port, workers, options.udp_aim_port, last, address.port));
     }
   }
   return {};

@@ -226,6 +226,15 @@ Result<void> parse_udp_allow(const std::string& text, Options& options) {
   return {};
 }
 
+Result<void> parse_udp_aim(const std::string& text, Options& options) {
+  const auto port = parse_number("--udp-aim", text, 0, 65'535, "");
+  if (!port) {
+    return fail(port.error().what + "; 0 is for none");
+  }
+  options.udp_aim_port = static_cast<std::uint16_t>(*port);
+  return {};
+}
+
 Result<void> parse_unix_mode(const std::string& text, Options& options) {
   std::uint64_t mode = 0;
   if (!reads_as(text, mode, 8) || mode > 0777) {

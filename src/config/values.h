@@ -27,6 +27,7 @@ Result<void> parse_listen(const std::string& text, Options& options);
 Result<void> parse_port(const std::string& text, Options& options);
 Result<void> parse_udp_port(const std::string& text, Options& options);
 Result<void> parse_udp_allow(const std::string& text, Options& options);
+Result<void> parse_udp_aim(const std::string& text, Options& options);
 Result<void> parse_unix_mode(const std::string& text, Options& options);
 Result<void> parse_protocol(const std::string& text, Options& options);
 Result<void> parse_memory(const std::string& text, Options& options);

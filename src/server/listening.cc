@@ -89,7 +89,30 @@ Result<Listening> Listening::open(const config::Options& options, std::uint32_t 
     }
     all.addresses_.push_back(endpoint.text() + (endpoint.is_datagram ? " over UDP" : ""));
   }
+  if (auto opened = all.open_aimed(options); !opened) {
+    return std::unexpected(opened.error());
+  }
   return all;
+}
+
+Result<void> Listening::open_aimed(const config::Options& options) {
+  std::vector<Endpoint> endpoints;
+  const auto addresses = config::aim_listen_addresses(options, config::read_process_facts());
+  if (auto added = add_resolved(addresses, true, endpoints); !added) {
+    return added;
+  }
+  for (Endpoint& endpoint : endpoints) {
+    addresses_.push_back(endpoint.text() + " over UDP, a port a worker from there on");
+    for (std::vector<int>& row : sockets_) {
+      auto socket = uring::open_listener({.endpoint = endpoint, .sharing = uring::PortSharing::Alone});
+      if (!socket) {
+        return std::unexpected(socket.error());
+      }
+      row.push_back(*socket);
+      endpoint.set_port(static_cast<std::uint16_t>(endpoint.port() + 1));
+    }
+  }
+  return {};
 }
 
 Listening::~Listening() {

@@ -11,7 +11,8 @@
 namespace millrace::server {
 
 /// One row a worker, one descriptor an address: those of streams first, then those of datagrams (-U), for each worker
-/// its own, so that the kernel spreads clients over them by a hash of addresses and ports. Owned by whoever takes them;
+/// its own, so that the kernel spreads clients over them by a hash of addresses and ports; then those of --udp-aim,
+/// whose ports are one worker's alone. Owned by whoever takes them;
 /// closed on destruction otherwise.
 class Listening {
  public:
@@ -28,6 +29,7 @@ class Listening {
 
  private:
   Listening() = default;
+  Result<void> open_aimed(const config::Options& options);
   std::vector<std::vector<int>> sockets_;
   std::vector<std::string> addresses_;
   std::uint16_t port_ = 0;

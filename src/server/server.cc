@@ -13,6 +13,7 @@
 
 #include "base/topology.h"
 #include "config/settings_stats.h"
+#include "config/validate.h"
 #include "server/listening.h"
 #include "server/process.h"
 #include "server/topology_plan.h"
@@ -64,6 +65,7 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.prefix_delimiter = options.prefix_delimiter;
   shared.polls = options.polls;
   shared.udp_allow = options.udp_allow;
+  shared.udp_aim_port = options.udp_aim_port;
   shared.partitions.resize(workers);
   shared.wakers.resize(workers);
   shared.verbosity = static_cast<std::uint32_t>(options.verbosity);
@@ -225,6 +227,9 @@ Result<int> run(const config::Options& options) {
   auto plan = make_plan(options, *topology);
   if (!plan) {
     return std::unexpected(plan.error());
+  }
+  if (auto checked = config::check_aim_ports(options, static_cast<std::uint32_t>(plan->workers.size())); !checked) {
+    return std::unexpected(checked.error());
   }
   if (options.shows_plan) {
     fmt::print("{}", describe(*plan, *topology));

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "cli_words.h"
+#include "config/validate.h"
 
 namespace millrace::config {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -317,6 +319,48 @@ TEST(ParseCli, WhoGetsLongAnswersOverUdp) {
     EXPECT_THAT(refused({"-U", "1", "--udp-allow", wrong}), AllOf(HasSubstr("--udp-allow"), HasSubstr("say none")))
         << wrong;
   }
+}
+
+TEST(ParseCli, AimedPorts) {
+  const Options options = accepted({"-U", "11211", "--udp-aim", "11300", "-l", "*,10.0.0.1,10.0.0.1:6000"});
+  EXPECT_EQ(options.udp_aim_port, 11300);
+  std::vector<std::string> hosts;
+  for (const ListenAddress& address : aim_listen_addresses(options, {.has_ipv6 = true})) {
+    hosts.push_back(address.host);
+    EXPECT_EQ(address.port, 11300);
+  }
+  EXPECT_THAT(hosts, ElementsAre("0.0.0.0", "::", "10.0.0.1"));  // each once, whatever ports -l says
+  EXPECT_THAT(options.notes, Contains(HasSubstr("hash seed")));
+  EXPECT_THAT(accepted({"-U", "11211", "--udp-aim", "11300"}).notes, IsEmpty());
+  EXPECT_THAT(aim_listen_addresses(accepted({"-U", "11211"}), {}), IsEmpty());
+  EXPECT_THAT(aim_listen_addresses(accepted({"-U", "11211", "--udp-aim", "0"}), {}), IsEmpty());
+  EXPECT_THAT(refused({"--udp-aim", "11300"}), AllOf(HasSubstr("--udp-aim"), HasSubstr("add -U 11211")));
+  for (const char* wrong : {"65536", "-1", "x", ""}) {
+    EXPECT_THAT(refused({"-U", "1", "--udp-aim", wrong}), AllOf(HasSubstr("--udp-aim"), HasSubstr("0 is for none")));
+  }
+  const Options unix_only = accepted({"-s", "/tmp/x", "--udp-aim", "11300"});
+  EXPECT_EQ(unix_only.udp_aim_port, 0);
+  EXPECT_THAT(unix_only.notes, ElementsAre(HasSubstr("--udp-aim has no effect")));
+}
+
+std::string aim_refusal(const std::vector<std::string>& words, std::uint32_t workers) {
+  const auto checked = check_aim_ports(accepted(words), workers);
+  return checked ? "" : checked.error().what;
+}
+
+TEST(ParseCli, AimedPortsAreThereAndFree) {
+  EXPECT_EQ(aim_refusal({"-U", "11211", "--udp-aim", "11212"}, 4), "");
+  EXPECT_EQ(aim_refusal({"-U", "11211", "--udp-aim", "11207"}, 4), "");
+  EXPECT_EQ(aim_refusal({"-U", "11211", "--udp-aim", "65532"}, 4), "");
+  EXPECT_EQ(aim_refusal({"-U", "11211"}, 65536), "");
+  EXPECT_EQ(aim_refusal({"-p", "11300", "-U", "11211", "--udp-aim", "11300"}, 4), "");  // TCP's ports are others
+  EXPECT_THAT(aim_refusal({"-U", "11211", "--udp-aim", "65533"}, 4),
+              AllOf(HasSubstr("4 workers need the ports up to 65536"), HasSubstr("choose 65532 or lower")));
+  for (const char* port : {"11208", "11211"}) {
+    EXPECT_THAT(aim_refusal({"-U", "11211", "--udp-aim", port}, 4), HasSubstr("UDP listens on 11211")) << port;
+  }
+  EXPECT_THAT(aim_refusal({"-U", "11211", "--udp-aim", "6000", "-l", "127.0.0.1,127.0.0.2:6003"}, 4),
+              HasSubstr("UDP listens on 6003"));
 }
 
 TEST(ParseCli, LargestItemIsAtMostHalfTheMemory) {
