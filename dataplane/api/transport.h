@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "dataplane/api/counter_visitor.h"
 #include "dataplane/api/endpoint.h"
 #include "dataplane/api/event.h"
 #include "dataplane/api/tx.h"
@@ -84,6 +85,8 @@ class Transport {
 
   [[nodiscard]] virtual Capabilities capabilities() const noexcept = 0;
   [[nodiscard]] virtual const TransportCounters& counters() const noexcept = 0;
+  /// Tells what else it counts: of its network stack and its device queue, where it has one.
+  virtual void visit_counters(CounterVisitor& visitor) const noexcept { static_cast<void>(visitor); }
 
   /// Lives as long as the transport.
   virtual Waker& waker() noexcept = 0;

@@ -60,6 +60,20 @@ struct PortCounters {
   std::uint64_t alloc_failed = 0;  ///< alloc() or attach() found nothing free
 };
 
+/// Calls `visit(name, value)` for every counter.
+template <typename Visit>
+void for_each_counter(const PortCounters& counters, Visit&& visit) {
+  visit("rx_frames", counters.rx_frames);
+  visit("rx_bytes", counters.rx_bytes);
+  visit("rx_missed", counters.rx_missed);
+  visit("rx_errors", counters.rx_errors);
+  visit("tx_frames", counters.tx_frames);
+  visit("tx_bytes", counters.tx_bytes);
+  visit("tx_refused", counters.tx_refused);
+  visit("tx_errors", counters.tx_errors);
+  visit("alloc_failed", counters.alloc_failed);
+}
+
 class FramePort : public buf::PacketOwner {
  public:
   virtual ~FramePort() = default;

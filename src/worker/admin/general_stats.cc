@@ -13,11 +13,26 @@
 namespace millrace::worker {
 namespace {
 
+/// What the transport counts besides, in its order, which is the same in every worker that has the same transport.
+class FurtherCounters final : public dataplane::CounterVisitor {
+ public:
+  struct Counter {
+    dataplane::CounterKind kind;
+    std::string_view name;
+    std::uint64_t value;
+  };
+  void visit(dataplane::CounterKind kind, std::string_view name, std::uint64_t value) noexcept override {
+    all.push_back({kind, name, value});
+  }
+  std::vector<Counter> all;
+};
+
 struct WorkerReport {
   WorkerCounters worker;
   store::PartitionCounters store;
   store::MemoryStats memory;
   dataplane::TransportCounters transport;
+  FurtherCounters further;
   std::uint64_t connections = 0;
   std::uint64_t holes = 0;
   std::uint64_t buffers = 0;
@@ -40,6 +55,7 @@ class GeneralStatsJob final : public AdminJob {
     report.store = worker.partition().counters();
     report.memory = worker.partition().memory_stats();
     report.transport = worker.transport().counters();
+    worker.transport().visit_counters(report.further);
     report.connections = worker.connections().count();
     report.holes = worker.holes_outstanding();
     report.buffers = worker.reply_memory().buffers_in_use();
@@ -212,6 +228,31 @@ class GeneralStatsJob final : public AdminJob {
       out.add(prefix + "requests", report.worker.requests);
       out.add(prefix + "asks_served", report.worker.asks_served);
       out.add(prefix + "evictions", report.store.evictions);
+    }
+    network(out);
+  }
+
+  // Of our own network stack, where there is one: its counters in all, and those of each worker's queue.
+  void network(StatLines& out) const {
+    using dataplane::CounterKind;
+    const std::vector<FurtherCounters::Counter>& first = reports_.front().further.all;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      if (first[i].kind == CounterKind::Queue) {
+        continue;
+      }
+      std::uint64_t total = 0;
+      for (const WorkerReport& report : reports_) {
+        total += i < report.further.all.size() ? report.further.all[i].value : 0;
+      }
+      out.add((first[i].kind == CounterKind::Drop ? "millrace_drop_" : "millrace_stack_") + std::string(first[i].name),
+              total);
+    }
+    for (std::size_t worker = 0; worker < reports_.size(); ++worker) {
+      for (const FurtherCounters::Counter& counter : reports_[worker].further.all) {
+        if (counter.kind == CounterKind::Queue) {
+          out.add("millrace_queue_" + std::to_string(worker) + "_" + std::string(counter.name), counter.value);
+        }
+      }
     }
   }
 
