@@ -26,6 +26,9 @@ class SystemClock final : public Clock {
   std::int64_t wall_s() noexcept override;
 };
 
+/// Unix time of SystemClock's Instant{0}, in nanoseconds, as the wall clock stands now.
+std::int64_t wall_at_epoch_ns() noexcept;
+
 /// A clock that moves when told: tests and simulation.
 class ManualClock final : public Clock {
  public:

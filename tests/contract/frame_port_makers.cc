@@ -16,7 +16,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "dataplane/port/pcap_port.h"
+#include "dataplane/port/capture.h"
 #include "dataplane/port/tap_port.h"
 #include "tests/contract/frame_port_suite.h"
 #include "tests/support/sim_wire.h"
@@ -53,26 +53,29 @@ class SimBench : public FramePortBench {
   Instant now_{};
 };
 
-/// The same, seen through a capture.
-class PcapBench final : public SimBench {
+/// The same, seen through a capture that goes on.
+class CaptureBench final : public SimBench {
  public:
-  explicit PcapBench(std::uint16_t mtu)
-      : SimBench(mtu), path_(std::filesystem::temp_directory_path() / ("frame_port_" + std::to_string(getpid()))) {
-    auto opened = port::PcapPort::open(SimBench::port(), path_, 0);
-    EXPECT_TRUE(opened);
-    pcap_ = std::move(*opened);
+  explicit CaptureBench(std::uint16_t mtu)
+      : SimBench(mtu),
+        folder_(std::filesystem::temp_directory_path() / ("frame_port_" + std::to_string(getpid()))),
+        capture_(1),
+        port_(SimBench::port(), capture_.tap(0)) {
+    std::filesystem::create_directory(folder_);
+    EXPECT_TRUE(capture_.start({.directory = folder_}));
   }
-  ~PcapBench() override {
-    pcap_.reset();
-    std::filesystem::remove(path_);
+  ~CaptureBench() override {
+    EXPECT_TRUE(capture_.stop());
+    std::filesystem::remove_all(folder_);
   }
-  PcapBench(const PcapBench&) = delete;
-  PcapBench& operator=(const PcapBench&) = delete;
-  port::FramePort& port() override { return *pcap_; }
+  CaptureBench(const CaptureBench&) = delete;
+  CaptureBench& operator=(const CaptureBench&) = delete;
+  port::FramePort& port() override { return port_; }
 
  private:
-  std::filesystem::path path_;
-  std::unique_ptr<port::PcapPort> pcap_;
+  std::filesystem::path folder_;
+  port::Capture capture_;
+  port::CapturePort port_;
 };
 
 /// In a network namespace of its own; the peer is a packet socket on the kernel's end.
@@ -148,10 +151,10 @@ class TapBench final : public FramePortBench {
 }  // namespace
 
 std::vector<FramePortMaker> frame_port_makers() {
-  return {
-      {"Sim", [](std::uint16_t mtu) -> std::unique_ptr<FramePortBench> { return std::make_unique<SimBench>(mtu); }},
-      {"Pcap", [](std::uint16_t mtu) -> std::unique_ptr<FramePortBench> { return std::make_unique<PcapBench>(mtu); }},
-      {"Tap", &TapBench::make}};
+  return {{"Sim", [](std::uint16_t mtu) -> std::unique_ptr<FramePortBench> { return std::make_unique<SimBench>(mtu); }},
+          {"Capture",
+           [](std::uint16_t mtu) -> std::unique_ptr<FramePortBench> { return std::make_unique<CaptureBench>(mtu); }},
+          {"Tap", &TapBench::make}};
 }
 
 }  // namespace millrace::contract

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "dataplane/port/pcap_port.h"
+#include "dataplane/port/capture.h"
 #include "dataplane/stack/host_stack.h"
 
 namespace millrace::tests {
@@ -138,13 +138,18 @@ int run_stack_host(port::FramePort& port, const StackHostOptions& options, const
   if (options.capture.empty()) {
     return serve(port, options, clock, wait, tick);
   }
-  auto capture = port::PcapPort::open(port, options.capture, clock.wall_s() * 1'000'000'000 - clock.now().ns);
-  if (!capture) {
-    std::printf("%s\n", capture.error().what.c_str());
+  port::Capture capture(1, std::size_t{64} << 20);
+  port::CapturePort captured(port, capture.tap(0));
+  if (auto started = capture.start({.directory = options.capture, .frames_max = 1'000'000, .bytes_max = 1ULL << 30});
+      !started) {
+    std::printf("%s\n", started.error().what.c_str());
     return 1;
   }
-  const int status = serve(**capture, options, clock, wait, tick);
-  return (*capture)->is_whole() ? status : 1;
+  const int status = serve(captured, options, clock, wait, tick);
+  capture.stop();
+  const port::CaptureStatus captures = capture.status();
+  std::printf("capture_dropped %llu\n", static_cast<unsigned long long>(captures.dropped));
+  return captures.end == "stopped" ? status : 1;
 }
 
 }  // namespace millrace::tests

@@ -14,7 +14,7 @@
 namespace millrace::tests {
 
 struct StackHostOptions {
-  std::string capture{};  ///< the pcapng file to write; empty: none
+  std::string capture{};  ///< the directory for a capture's file; empty: none
   std::uint16_t call_port = 0;
   unsigned call_count = 0;
   std::uint16_t vlan = 0;
