@@ -23,14 +23,11 @@
 
 #include "base/affinity.h"
 #include "bench/limits/arguments.h"
-#include "dataplane/dpdk/eal.h"
+#include "bench/limits/bare_port.h"
 
 namespace millrace {
 namespace {
 
-constexpr std::uint16_t kBurst = 32;
-constexpr std::uint16_t kDescriptors = 1024;
-constexpr unsigned kBuffers = 8191;
 constexpr unsigned kSampleEach = 16;
 constexpr std::size_t kSamplesMax = 1 << 20;
 
@@ -45,48 +42,6 @@ struct [[gnu::packed, gnu::aligned(2)]] Frame {
 constexpr std::uint16_t kHeaderBytes = offsetof(Frame, sent_at);
 constexpr std::uint16_t kPayloadMin = sizeof(Frame) - kHeaderBytes;
 constexpr std::uint16_t kPayloadMax = 1472;
-
-struct Port {
-  std::uint16_t id = 0;
-  rte_mempool* pool = nullptr;
-  std::string driver;
-};
-
-Result<Port> open_port(const dpdk::PortSpec& spec) {
-  Port port;
-  std::string name = spec.target;
-  for (const dpdk::VirtualDevice& device : dpdk::virtual_devices(spec, 0, 1)) {
-    name = device.name;
-    if (rte_eal_hotplug_add("vdev", device.name.c_str(), device.arguments.c_str()) != 0) {
-      return fail("the driver refuses " + device.name + "," + device.arguments);
-    }
-  }
-  rte_eth_dev_info info{};
-  if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id) != 0 || rte_eth_dev_info_get(port.id, &info) != 0) {
-    return fail("there is no port " + name);
-  }
-  port.driver = info.driver_name;
-  port.pool = rte_pktmbuf_pool_create("frames", kBuffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-  const rte_eth_conf conf{};
-  const auto node = static_cast<unsigned>(rte_eth_dev_socket_id(port.id));
-  if (port.pool == nullptr || rte_eth_dev_configure(port.id, 1, 1, &conf) != 0 ||
-      rte_eth_rx_queue_setup(port.id, 0, kDescriptors, node, nullptr, port.pool) != 0 ||
-      rte_eth_tx_queue_setup(port.id, 0, kDescriptors, node, nullptr) != 0 || rte_eth_dev_start(port.id) != 0) {
-    return fail("the port does not start");
-  }
-  return port;
-}
-
-bool await_link(const Port& port) {
-  for (int i = 0; i < 500; ++i) {
-    rte_eth_link link{};
-    if (rte_eth_link_get_nowait(port.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP) {
-      return true;
-    }
-    ::usleep(20'000);
-  }
-  return false;
-}
 
 bool input_ended() {
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
@@ -312,8 +267,7 @@ int run(int argc, char** argv) {
   } else {
     fmt::print(stderr, "frame_echo: nobody at the other end\n");
   }
-  (void)rte_eth_dev_stop(port->id);
-  (void)rte_eth_dev_close(port->id);
+  close_port(*port);
   return status;
 }
 
