@@ -96,6 +96,9 @@ StatsAnswer stats_answer(std::string_view arguments, std::uint32_t workers, Shar
   if (what == "settings") {
     return {nullptr, settings_text(shared)};
   }
+  if (what == "aim") {
+    return {nullptr, aim_text(shared.udp_aim_port, workers, shared.hash_seed)};
+  }
   if (what == "items") {
     return {make_items_stats_job(workers), {}};
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "store/types.h"
@@ -25,6 +26,12 @@ std::unique_ptr<AdminJob> make_detail_dump_job(std::uint32_t workers);
 std::unique_ptr<AdminJob> make_cachedump_job(std::uint32_t workers, std::uint32_t class_id, std::uint32_t limit);
 std::unique_ptr<AdminJob> make_flush_job(store::Seconds at);
 std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t bytes);
+
+/// `stats aim`: what a client must know to send to the worker that owns a key (docs/aiming.md).
+std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed);
+
+/// What `stats aim` says.
+std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed);
 
 /// memcached's own bound on a cachedump.
 inline constexpr std::size_t kCachedumpBytesMax = 2 * 1024 * 1024;
