@@ -36,7 +36,6 @@ struct SharedState {
   bool polls = false;
   std::vector<dataplane::IpPrefix> udp_allow;  ///< who may be answered with more bytes than he sent
   std::uint16_t udp_aim_port = 0;  ///< worker w also has this + w, and everybody may know the seed; 0: neither
-  std::uint16_t udp_aim_port = 0;                             ///< worker w's own UDP port is this + w; 0: there are none
   std::vector<std::pair<std::string, std::string>> settings;  ///< `stats settings`, made by config
 
   // One entry a worker; set before any worker turns.

@@ -30,9 +30,6 @@ std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t
 /// `stats aim`: what a client must know to send to the worker that owns a key (docs/aiming.md).
 std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed);
 
-/// What `stats aim` says.
-std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed);
-
 /// memcached's own bound on a cachedump.
 inline constexpr std::size_t kCachedumpBytesMax = 2 * 1024 * 1024;
 
