@@ -1,5 +1,6 @@
 #include "dataplane/dpdk/device.h"
 
+#include <poll.h>
 #include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/assert.h"
@@ -51,6 +53,22 @@ void let_interrupts_finish() {
   for (int i = 0; i < kTries && alarms_passed.load(std::memory_order_acquire) == before; ++i) {
     ::usleep(1000);
   }
+}
+
+/// What a driver gives to sleep on.
+enum class Waker : std::uint8_t {
+  EventCounter,
+  Device,   ///< the device itself, readable while frames wait
+  Unknown,  ///< vhost's poll set around the guest's event counter, which only the driver could quieten
+};
+
+Waker waker_of(int fd) {
+  char target[32];
+  const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), target, sizeof target);
+  const std::string_view name(target, length > 0 ? static_cast<std::size_t>(length) : 0);
+  return name == "anon_inode:[eventfd]" ? Waker::EventCounter
+         : name.starts_with("/dev/")    ? Waker::Device
+                                        : Waker::Unknown;
 }
 
 }  // namespace
@@ -351,13 +369,26 @@ int Device::rx_interrupt_fd(std::uint16_t queue) const {
 }
 
 bool Device::arm_rx_interrupt(std::uint16_t queue) {
+  const int fd = rx_interrupt_fd(queue);
+  const Waker waker = fd >= 0 ? waker_of(fd) : Waker::Unknown;
   const Ethdev& ethdev = ethdev_of(queue);
-  return rte_eth_dev_rx_intr_enable(ethdev.id, static_cast<std::uint16_t>(queue - ethdev.first_queue)) == 0;
+  return waker == Waker::Device ||
+         (waker == Waker::EventCounter &&
+          rte_eth_dev_rx_intr_enable(ethdev.id, static_cast<std::uint16_t>(queue - ethdev.first_queue)) == 0);
 }
 
 void Device::disarm_rx_interrupt(std::uint16_t queue) {
+  const int fd = rx_interrupt_fd(queue);
+  if (fd < 0 || waker_of(fd) != Waker::EventCounter) {
+    return;
+  }
   const Ethdev& ethdev = ethdev_of(queue);
   (void)rte_eth_dev_rx_intr_disable(ethdev.id, static_cast<std::uint16_t>(queue - ethdev.first_queue));
+  pollfd counter{.fd = fd, .events = POLLIN, .revents = 0};
+  if (::poll(&counter, 1, 0) > 0) {
+    std::uint64_t count = 0;
+    (void)!::read(fd, &count, sizeof count);
+  }
 }
 
 }  // namespace millrace::dpdk

@@ -91,12 +91,16 @@ class Device {
   /// Workers have ended or will call no more than alloc(), release() and take_released(). Ports say Removed.
   void shut_down();
 
-  /// To sleep until a frame comes; only if open() was asked for it and the driver has it. The descriptor becomes
-  /// readable; -1: there is none. Worker q's thread.
+  // To sleep until a frame comes, on worker q's thread; only if open() was asked for it. Of the virtual devices, tap
+  // and virtio-user can (22.11); memif, vhost, af_packet and af_xdp cannot: nap.
+
+  /// Becomes readable when a frame comes, if armed. It may be another one after the peer went and came: ask each time.
+  /// -1: there is none.
   [[nodiscard]] int rx_interrupt_fd(std::uint16_t queue) const;
-  /// From here on a frame makes the descriptor readable. False: it does not work. Look once more with rx_burst()
+  /// From here on a frame makes the descriptor readable. False: it does not work, nap. Look once more with rx_burst()
   /// between this and sleeping.
   bool arm_rx_interrupt(std::uint16_t queue);
+  /// After each sleep: takes what made it readable.
   void disarm_rx_interrupt(std::uint16_t queue);
 
  private:

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -123,6 +124,9 @@ std::vector<std::string> eal_arguments(const EalOptions& options, const std::vec
     if (std::ranges::any_of(options.ports, &PortSpec::shares_memory)) {
       arguments.emplace_back("--single-file-segments");
     }
+    if (options.has_telemetry) {
+      arguments.push_back("--file-prefix=millrace_" + std::to_string(process_id));  // the folder of its socket
+    }
   } else {
     // --in-memory would want huge pages. All memory is taken at once, in one piece that can be shared.
     arguments.insert(arguments.end(), {"--no-huge", "-m", std::to_string((options.memory_bytes + kMiB - 1) / kMiB),
@@ -172,6 +176,10 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
   const std::uint64_t free_bytes = free_huge_page_bytes();
   std::vector<std::string> arguments = eal_arguments(options, control, free_bytes, ::getpid());
 
+  // vhost and virtio-user write to sockets whose peer may be gone.
+  if (struct sigaction pipe{}; ::sigaction(SIGPIPE, nullptr, &pipe) == 0 && pipe.sa_handler == SIG_DFL) {
+    std::signal(SIGPIPE, SIG_IGN);
+  }
   auto eal = std::unique_ptr<Eal>(new Eal);
   eal->has_huge_pages_ = std::ranges::count(arguments, "--in-memory") > 0;
   std::vector<char*> words;

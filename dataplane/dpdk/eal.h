@@ -3,7 +3,8 @@
 // Thread: start() and the end of Eal on one thread, the main one, before and after all devices. It needs no thread of
 // ours: nothing is launched by EAL, workers are threads of our own, pinned by us, that say EalThread in their first
 // lines. Ownership: Eal outlives each Device and each EalThread. EAL cannot be started a second time in one process.
-// Cold: Result with a sentence for the operator; nothing exits.
+// Cold: Result with a sentence for the operator; nothing exits. SIGPIPE is ignored from start() on, unless it is
+// handled.
 #pragma once
 
 #include <atomic>

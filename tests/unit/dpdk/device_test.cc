@@ -4,12 +4,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -41,7 +44,7 @@ class DeviceTest : public testing::Test {
     return *started;
   }
   static std::unique_ptr<Device> open(const char* text, std::uint16_t queues, DeviceOptions options = {}) {
-    options.buffers = 1024;
+    options.buffers = 2048;
     options.external_max = 32;
     auto device = Device::open(eal(), spec(text), queues, options);
     EXPECT_TRUE(device) << device.error().what;
@@ -204,6 +207,78 @@ TEST_F(DeviceTest, ShutDownItTakesNothingAndGivesWhatItOwes) {
   held = Packet{};
   EXPECT_EQ(device->mbufs_outstanding(), 0U);
   EXPECT_TRUE(device->tick());
+}
+
+/// The guest's end of a virtio queue pair is woken by the host's; the host's end says that it cannot be.
+TEST_F(DeviceTest, SleepsUntilAFrameComes) {
+  const auto folder = std::filesystem::temp_directory_path() / ("dpdk_test_" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  {
+    const std::string path = folder / "s";
+    const auto host = open(("vhost:" + path).c_str(), 1, {.has_rx_interrupts = true});
+    const auto guest =
+        host == nullptr ? nullptr : open(("virtio-user:" + path).c_str(), 1, {.has_rx_interrupts = true});
+    ASSERT_NE(guest, nullptr);
+    for (int i = 0; i < 300 && host->port(0).link() != LinkState::Up; ++i) {
+      ASSERT_TRUE(host->tick());
+      ::usleep(10'000);
+    }
+    const auto is_readable = [](int fd, int wait_ms) {
+      pollfd one{.fd = fd, .events = POLLIN, .revents = 0};
+      return ::poll(&one, 1, wait_ms) > 0;
+    };
+    EXPECT_FALSE(host->arm_rx_interrupt(0));
+    for (int round = 0; round < 3; ++round) {
+      guest->disarm_rx_interrupt(0);
+      Packet got[2];
+      ASSERT_EQ(guest->port(0).rx_burst({}, got), 0U);
+      ASSERT_TRUE(guest->arm_rx_interrupt(0));
+      EXPECT_FALSE(is_readable(guest->rx_interrupt_fd(0), 10));
+      Packet one = packet_of(host->port(0), 100);
+      ASSERT_EQ(host->port(0).tx_burst({}, {&one, 1}), 1U);
+      EXPECT_TRUE(is_readable(guest->rx_interrupt_fd(0), 2000));
+      guest->disarm_rx_interrupt(0);
+      EXPECT_EQ(guest->port(0).rx_burst({}, got), 1U);
+    }
+  }
+  std::filesystem::remove_all(folder);
+}
+
+/// A peer that goes is a link that is down, and one that comes is served.
+TEST_F(DeviceTest, APeerMayGoAndComeAgain) {
+  const auto folder = std::filesystem::temp_directory_path() / ("dpdk_peer_" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string path = folder / "s";
+  {
+    const auto server = open(("memif:" + path + ",server").c_str(), 1);
+    ASSERT_NE(server, nullptr);
+    const auto await = [&](LinkState wanted) {
+      for (int i = 0; i < 300 && server->port(0).link() != wanted; ++i) {
+        ASSERT_TRUE(server->tick());
+        ::usleep(10'000);
+      }
+      ASSERT_EQ(server->port(0).link(), wanted);
+    };
+    Packet kept = packet_of(server->port(0), 100);
+    EXPECT_EQ(server->port(0).tx_burst({}, {&kept, 1}), 0U) << "there is nobody yet";
+    for (int round = 0; round < 3; ++round) {
+      auto client = open(("memif:" + path).c_str(), 1);
+      ASSERT_NE(client, nullptr);
+      await(LinkState::Up);
+      ASSERT_TRUE(client->tick());
+      Packet one = packet_of(client->port(0), 100);
+      ASSERT_EQ(client->port(0).tx_burst({}, {&one, 1}), 1U);
+      Packet got[2];
+      ASSERT_EQ(server->port(0).rx_burst({}, got), 1U);
+      EXPECT_EQ(got[0].size(), 100U);
+      client->shut_down();
+      await(LinkState::Down);
+      EXPECT_EQ(server->port(0).tx_burst({}, {got, 1}), 0U);
+    }
+    kept = Packet{};
+    EXPECT_EQ(server->mbufs_outstanding(), 0U);
+  }
+  std::filesystem::remove_all(folder);
 }
 
 /// Workers send and receive while the control thread resets the device again and again.

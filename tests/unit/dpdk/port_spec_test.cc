@@ -156,8 +156,8 @@ TEST(EalArguments, AllowsOnlyTheCardsThatWereNamed) {
   const EalOptions options{
       .ports = {spec("03:00.0,a=1"), spec("04:00.0")}, .has_telemetry = true, .extra = {"--vfio-intr=msix"}};
   EXPECT_THAT(eal_arguments(options, {0}, 1ULL << 40, 7),
-              ElementsAre("millrace", "--lcores=0@(0)", "--in-memory", "-a", "0000:03:00.0,a=1", "-a", "0000:04:00.0",
-                          "--vfio-intr=msix"));
+              ElementsAre("millrace", "--lcores=0@(0)", "--in-memory", "--file-prefix=millrace_7", "-a",
+                          "0000:03:00.0,a=1", "-a", "0000:04:00.0", "--vfio-intr=msix"));
 }
 
 TEST(EalArguments, LaysSharedMemoryOutInOnePiece) {
