@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,10 +41,12 @@ struct UdpHeader {
 }
 
 [[nodiscard]] inline std::array<std::byte, kUdpHeaderBytes> udp_header_bytes(UdpHeader header) noexcept {
-  const auto high = [](std::uint16_t word) { return static_cast<std::byte>(word >> 8U); };
-  const auto low = [](std::uint16_t word) { return static_cast<std::byte>(word & 0xffU); };
-  return {high(header.request_id), low(header.request_id), high(header.sequence), low(header.sequence),
-          high(header.total),      low(header.total),      std::byte{0},          std::byte{0}};
+  std::uint64_t word = std::uint64_t{header.request_id} << 48U | std::uint64_t{header.sequence} << 32U |
+                       std::uint64_t{header.total} << 16U;
+  if constexpr (std::endian::native == std::endian::little) {
+    word = __builtin_bswap64(word);
+  }
+  return std::bit_cast<std::array<std::byte, kUdpHeaderBytes>>(word);
 }
 
 /// Why a datagram is no request. Dropped without a word: an answer would go to whoever forged the source.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "protocol/ascii/plain_get.h"
 #include "protocol/udp_frame.h"
 #include "worker/execute.h"
 #include "worker/worker.h"
@@ -77,6 +78,9 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
 
 /// One whole command on one key, and nothing behind it.
 bool Worker::is_single_operation(std::string_view commands, protocol::Request& request) noexcept {
+  if (MR_LIKELY(protocol::ascii::read_plain_get(commands, request))) {
+    return true;
+  }
   if (MR_UNLIKELY(!datagram_session_)) {
     datagram_session_.emplace(session_options_);
   }
