@@ -300,6 +300,9 @@ void ClientConnection::on_done(Outcome outcome) {
   }
   last_progress_ = now_;
   ++stats_->tally.requests;
+  if (settings_.aim != nullptr && settings_.aim->owner(workload_->key_text, front().key) == door) {
+    ++stats_->tally.aimed;
+  }
   ++counts.requests;
   stats_->latency_ns.record(operation, (now_ - front().intended).ns);
   forget_front();

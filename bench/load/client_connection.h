@@ -23,6 +23,7 @@
 #include "base/assert.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "bench/load/aim_map.h"
 #include "bench/load/operation.h"
 #include "bench/load/protocol/reply.h"
 #include "bench/load/protocol/reply_reader.h"
@@ -41,6 +42,7 @@ struct ConnectionSettings {
   bool sizes_follow_keys = true;  ///< false in a replay, whose trace says the sizes
   bool reads_through = false;     ///< a key that a read misses is set
   bool is_datagram = false;       ///< depth is 1 then, and no request asks for several keys
+  const AimMap* aim = nullptr;    ///< the doors are its workers', and requests for keys of theirs are counted
 };
 
 class ClientConnection {
@@ -102,6 +104,7 @@ class ClientConnection {
     Gone
   } state = State::Connecting;
   bool is_touched = false;
+  std::uint32_t door = 0;  ///< which of the server's endpoints it leads to
 
  private:
   struct Pending {

@@ -19,14 +19,15 @@ constexpr Duration kPollWait = milliseconds(20);
 
 }  // namespace
 
-void ClientSet::connect(const dataplane::Endpoint& to, std::uint32_t count, const Workload& workload,
+void ClientSet::connect(std::span<const dataplane::Endpoint> doors, std::uint32_t count, const Workload& workload,
                         const ConnectionSettings& settings, const std::atomic<bool>& stop) {
   now_ = clock_->now();
-  is_datagram_ = to.is_datagram;
+  is_datagram_ = doors.front().is_datagram;
   const Instant begin = now_;
   for (std::uint32_t i = 0; i < count && !stop; ++i) {
     auto connection = std::make_unique<ClientConnection>(workload, settings);
-    if (transport_->connect(to, connection->id) != Status::Ok) {
+    connection->door = static_cast<std::uint32_t>(i % doors.size());
+    if (transport_->connect(doors[connection->door], connection->id) != Status::Ok) {
       ++stats_.failures.connect;
       stats_.failures.note(fmt::format("Connection {} could not be begun: the transport has no room for it.", i + 1));
       continue;
@@ -49,7 +50,8 @@ void ClientSet::connect(const dataplane::Endpoint& to, std::uint32_t count, cons
       for (const auto& connection : connections_) {
         if (connection->state == State::Connecting) {
           ++stats_.failures.connect;
-          stats_.failures.note(fmt::format("No connection to {} within the time allowed.", to.text()));
+          stats_.failures.note(
+              fmt::format("No connection to {} within the time allowed.", doors[connection->door].text()));
           --waiting_count_;
           connection->state = State::Closing;
           ++closing_count_;

@@ -24,8 +24,9 @@ class ClientSet {
   ClientSet(dataplane::Transport& transport, Clock& clock, Duration patience) noexcept
       : transport_(&transport), clock_(&clock), patience_(patience) {}
 
-  /// Opens `count` connections; comes back when each is open or has failed, or `stop` was set. Failures are in stats().
-  void connect(const dataplane::Endpoint& to, std::uint32_t count, const Workload& workload,
+  /// Opens `count` connections, to each of the doors in turn; comes back when each is open or has failed, or `stop` was
+  /// set. Failures are in stats().
+  void connect(std::span<const dataplane::Endpoint> doors, std::uint32_t count, const Workload& workload,
                const ConnectionSettings& settings, const std::atomic<bool>& stop);
 
   /// Takes in what has come, sleeping up to `wait` for it, and writes what that calls for. Afterwards now() is fresh.

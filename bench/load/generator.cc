@@ -1,5 +1,7 @@
 #include "bench/load/generator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <barrier>
 #include <optional>
@@ -8,6 +10,7 @@
 
 #include "base/affinity.h"
 #include "base/clock.h"
+#include "bench/load/ask_aim.h"
 #include "bench/load/client_set.h"
 #include "bench/load/measured_window.h"
 #include "bench/load/paced_phase.h"
@@ -19,6 +22,7 @@
 namespace millrace::load {
 namespace {
 
+constexpr Duration kAimPatience = seconds(2);
 constexpr Duration kLead = milliseconds(2);  // so that every thread is there when a step begins
 
 Duration from_seconds(double s) { return {static_cast<std::int64_t>(s * 1e9)}; }
@@ -35,6 +39,7 @@ std::pair<std::uint64_t, std::uint64_t> share(std::uint64_t total, std::uint32_t
 /// What a thread leaves behind.
 struct Generator::Thread {
   std::optional<Error> error;  ///< it could not begin
+  std::optional<AimMap> aim;   ///< --aim
   Failures failures;
 };
 
@@ -175,6 +180,13 @@ void Generator::run_thread(std::uint32_t thread, Gate& gate, Thread& own, const 
       own.error = made.error();
     }
   }
+  if (!own.error && options_.aims) {
+    if (auto found = find_owners(thread, *transport)) {
+      own.aim = *found;
+    } else {
+      own.error = found.error();
+    }
+  }
   if (own.error) {
     gate.report_failure();
   }
@@ -183,9 +195,16 @@ void Generator::run_thread(std::uint32_t thread, Gate& gate, Thread& own, const 
   }
   SystemClock clock;
   ClientSet clients(*transport, clock, from_seconds(options_.timeout_s));
-  clients.connect(server_, connections_of(thread), workload_, connection_settings(options_), stop);
+  std::vector<dataplane::Endpoint> doors(own.aim ? own.aim->workers : 1, server_);
+  for (std::uint32_t worker = 0; own.aim && worker < own.aim->workers; ++worker) {
+    doors[worker].set_port(own.aim->port_of(worker));
+  }
+  const AimMap* const aim = own.aim ? &*own.aim : nullptr;
+  ConnectionSettings settings = connection_settings(options_);
+  settings.aim = aim;
+  clients.connect(doors, connections_of(thread), workload_, settings, stop);
   while (const auto order = gate.hear()) {
-    PhaseResult result = run_step(*order, thread, clients, stop);
+    PhaseResult result = run_step(*order, thread, clients, aim, stop);
     result.failures = clients.stats().failures.total();
     exchange_.give_result(thread, std::move(result));
   }
@@ -193,7 +212,26 @@ void Generator::run_thread(std::uint32_t thread, Gate& gate, Thread& own, const 
   own.failures = clients.stats().failures;
 }
 
-PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, ClientSet& clients,
+Result<AimMap> Generator::find_owners(std::uint32_t thread, dataplane::Transport& transport) const {
+  SystemClock clock;
+  auto map = ask_aim_map(transport, clock, server_, kAimPatience);
+  if (!map) {
+    return map;
+  }
+  if (connections_of(thread) < map->workers) {
+    return fail(fmt::format("--aim: {} threads with a socket to each of {} workers need {} --connections, not {}.",
+                            options_.threads, map->workers, std::uint64_t{options_.threads} * map->workers,
+                            options_.connections));
+  }
+  const bool counts =
+      std::ranges::count(options_.modes, Mode::Mix) > 0 && options_.mix[static_cast<std::size_t>(Operation::Incr)] > 0;
+  if (auto checked = check_owners(*map, workload_.key_text, options_.keys, counts); !checked) {
+    return std::unexpected(checked.error());
+  }
+  return map;
+}
+
+PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, ClientSet& clients, const AimMap* aim,
                                 const std::atomic<bool>& stop) {
   const Step& step = order.step;
   do {
@@ -214,9 +252,18 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
         .run(stop);
   }
   const std::uint64_t seed = mix64(options_.seed + (std::uint64_t{thread} << 32) + (std::uint64_t{order.index} << 48));
-  const MixPlan mix = mix_plan(options_, step.mode, seed);
-  const auto run_steady = [&](const KeySequence& keys, const SteadyPlan& plan) {
-    return SteadyPhase(clients, OperationMix(workload_, keys, mix), plan, window).run(stop);
+  // A mix for each door. None of two draws the same.
+  const auto mixes = [&](const KeyPlan& keys, std::uint64_t first, std::uint64_t count, std::uint64_t draws_max) {
+    std::vector<OperationMix> all;
+    for (std::uint32_t door = 0; door < (aim != nullptr ? aim->workers : 1); ++door) {
+      const std::uint64_t own_seed = door == 0 ? seed : mix64(seed + door);
+      MixPlan mix = mix_plan(options_, step.mode, own_seed);
+      mix.aim = aim;
+      mix.worker = door;
+      mix.draws_max = draws_max;
+      all.emplace_back(workload_, KeySequence(keys, first, count, own_seed), mix);
+    }
+    return all;
   };
   SteadyPlan plan;
   if (step.mode == Mode::Fill) {
@@ -225,7 +272,7 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
       return PhaseResult{.is_complete = true};  // fewer keys than threads
     }
     plan.requests = count;
-    return run_steady(KeySequence({.order = KeyOrder::Sequential}, first, count, seed), plan);
+    return SteadyPhase(clients, mixes({.order = KeyOrder::Sequential}, first, count, count), plan, window).run(stop);
   }
   if (options_.seconds) {
     plan.length = from_seconds(*options_.seconds);
@@ -233,14 +280,13 @@ PhaseResult Generator::run_step(const Order& order, std::uint32_t thread, Client
   if (options_.requests) {
     plan.requests = share(*options_.requests, thread, options_.threads).second;
   }
-  const KeySequence keys(options_.key_plan, 0, options_.keys, seed);
+  auto all = mixes(options_.key_plan, 0, options_.keys, UINT64_MAX);
   if (step.pace) {
-    return PacedPhase(clients, OperationMix(workload_, keys, mix),
-                      Schedule(*step.pace, thread, options_.threads, order.begin, seed),
+    return PacedPhase(clients, std::move(all), Schedule(*step.pace, thread, options_.threads, order.begin, seed),
                       {.length = plan.length, .requests = plan.requests, .idling = options_.idling}, window)
         .run(stop);
   }
-  return run_steady(keys, plan);
+  return SteadyPhase(clients, std::move(all), plan, window).run(stop);
 }
 
 }  // namespace millrace::load

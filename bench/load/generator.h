@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bench/load/aim_map.h"
 #include "bench/load/interval_exchange.h"
 #include "bench/load/options.h"
 #include "bench/load/phase_report.h"
@@ -53,7 +54,9 @@ class Generator {
   class Gate;
 
   void run_thread(std::uint32_t thread, Gate& gate, Thread& own, const std::atomic<bool>& stop);
-  PhaseResult run_step(const Order& order, std::uint32_t thread, class ClientSet& clients,
+  /// --aim: who owns which key, and that this thread can ask all of them.
+  Result<AimMap> find_owners(std::uint32_t thread, dataplane::Transport& transport) const;
+  PhaseResult run_step(const Order& order, std::uint32_t thread, class ClientSet& clients, const AimMap* aim,
                        const std::atomic<bool>& stop);
   /// Waits for all threads' results of the step; `failures` becomes what the whole run had until its end.
   PhaseReport collect(const Step& step, std::uint64_t& failures);

@@ -59,6 +59,11 @@ class KeySequence {
     return key;
   }
 
+  /// The next one by number; behind the last comes the first.
+  [[nodiscard]] std::uint64_t after(std::uint64_t key) const noexcept {
+    return key + 1 == first_ + count_ ? first_ : key + 1;
+  }
+
   /// The place of rank `rank0` (0 is the hottest): a bijection of 0 .. count-1.
   [[nodiscard]] std::uint64_t scatter(std::uint64_t rank0) const noexcept {
     __extension__ using Wide = unsigned __int128;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "bench/load/aim_map.h"
 #include "bench/load/key_sequence.h"
 #include "bench/load/operation.h"
 #include "bench/load/prng.h"
@@ -23,6 +24,9 @@ struct MixPlan {
   std::uint32_t ttl_s_min = 0;     ///< evenly drawn for each request that takes one
   std::uint32_t ttl_s_max = 0;
   std::uint64_t seed = 1;
+  const AimMap* aim = nullptr;  ///< of the keys drawn only those that `worker` owns are asked for
+  std::uint32_t worker = 0;
+  std::uint64_t draws_max = UINT64_MAX;  ///< keys drawn in all, whoever owns them: a fill asks for each once
 };
 
 class OperationMix {
@@ -33,6 +37,7 @@ class OperationMix {
         writer_(workload),
         keys_(keys),
         plan_(plan),
+        draws_left_(plan.draws_max),
         prng_(mix64(plan.seed ^ 0x6d69'78)),
         asked_(plan.keys_per_get) {
     double total = 0;
@@ -52,20 +57,24 @@ class OperationMix {
     }
   }
 
+  /// Is there anything more to ask? Always, but where draws_max says how much.
+  [[nodiscard]] bool has_next() noexcept {
+    is_drawn_ = is_drawn_ || draw();
+    return is_drawn_;
+  }
+
   /// No shorter than what next() will return. That is drawn now, so what does not fit yet is asked later, and the mix
   /// stays what it is.
   [[nodiscard]] std::size_t bytes_max() noexcept {
-    if (!is_drawn_) {
-      draw();
-    }
+    [[maybe_unused]] const bool has_one = has_next();
+    MR_DCHECK(has_one);
     return writer_.bytes_max(drawn_);
   }
 
   /// Valid until the next call of either.
   const Request& next() noexcept {
-    if (!is_drawn_) {
-      draw();
-    }
+    [[maybe_unused]] const bool has_one = has_next();
+    MR_DCHECK(has_one);
     is_drawn_ = false;
     return drawn_;
   }
@@ -76,20 +85,21 @@ class OperationMix {
     Operation operation = Operation::Get;
   };
 
-  void draw() noexcept {
-    is_drawn_ = true;
+  /// False: every key that there was to draw has been drawn.
+  bool draw() noexcept {
     drawn_.operation = choose();
     drawn_.ttl_s = ttl_s();
     drawn_.key = 0;
     drawn_.value_bytes = 0;
     switch (drawn_.operation) {
       case Operation::MultiGet:
+        MR_DCHECK(plan_.aim == nullptr);  // they would have several owners
         for (std::uint64_t& key : asked_) {
           key = keys_.next();
         }
         drawn_.key = asked_.front();
         drawn_.keys = asked_;
-        return;
+        return true;
       case Operation::Cas:
         drawn_.operation = Operation::Gets;  // whose reply calls for the Cas
         break;
@@ -102,10 +112,33 @@ class OperationMix {
       default:
         break;
     }
-    drawn_.key += keys_.next();
+    if (plan_.aim == nullptr) {
+      drawn_.key += keys_.next();
+    } else if (!draw_owned()) {
+      return false;
+    }
     if (drawn_.operation == Operation::Set || drawn_.operation == Operation::Add) {
       drawn_.value_bytes = workload_->value_text.bytes_of(drawn_.key);
     }
+    return true;
+  }
+
+  /// Draws until the key is the worker's: so those it owns keep their order and their popularity among each other. When
+  /// others' keys are all but certain to be drawn, the next one of ours behind the one drawn last.
+  bool draw_owned() noexcept {
+    const std::uint64_t kind = drawn_.key;
+    std::uint64_t key = 0;
+    const auto is_ours = [&] { return plan_.aim->owner(workload_->key_text, kind + key) == plan_.worker; };
+    for (std::uint64_t tries = 0; draws_left_ > 0; ++tries) {
+      --draws_left_;
+      key =
+          tries < kTriesAWorker * plan_.aim->workers || plan_.draws_max != UINT64_MAX ? keys_.next() : keys_.after(key);
+      if (is_ours()) {
+        drawn_.key = kind + key;
+        return true;
+      }
+    }
+    return false;
   }
 
   Operation choose() noexcept {
@@ -124,10 +157,13 @@ class OperationMix {
     return plan_.ttl_s_min + (spread == 0 ? 0 : static_cast<std::uint32_t>(prng_.below(std::uint64_t{spread} + 1)));
   }
 
+  static constexpr std::uint64_t kTriesAWorker = 64;
+
   const Workload* workload_;
   RequestWriter writer_;
   KeySequence keys_;
   MixPlan plan_;
+  std::uint64_t draws_left_;
   Prng prng_;
   std::vector<std::uint64_t> asked_;  ///< keys of a MultiGet
   std::array<Choice, kOperations> choices_{};

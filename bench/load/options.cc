@@ -81,6 +81,9 @@ Result<void> complete(Options& options) {
   if (options.uses_udp && options.depth > 1) {
     return fail("--udp has one request in flight on each of its sockets: give more --connections instead of --depth.");
   }
+  if (options.aims && (!options.uses_udp || is_replay)) {
+    return fail("--aim sends to workers' own UDP ports, keys that it draws: add --udp, and no --mode replay.");
+  }
   if (options.timeout_s == 0) {
     options.timeout_s = options.uses_udp ? kTimeoutOverUdp : kTimeout;
   }
@@ -145,6 +148,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_flag("--udp", options.uses_udp,
                "memcached's protocols over UDP, a request a datagram; needs a server with -U")
       ->excludes(unix_option);
+  app.add_flag(
+      "--aim", options.aims,
+      "with --udp, of a Millrace with --udp-aim: each socket leads to one worker and asks only for keys that it "
+      "owns, drawn from the order as a whole until one fits. So among one worker's keys popularity is as said, "
+      "but each worker gets requests by its sockets (as many for each) and not by its keys' popularity");
 
   section("Generator");
   app.add_option("--threads", options.threads, "load threads, each with connections of its own")

@@ -22,6 +22,7 @@ struct Options {
   std::uint16_t port = 11211;
   std::string unix_path;  ///< instead of host and port, when not empty
   bool uses_udp = false;
+  bool aims = false;  ///< each request to the UDP port of the worker that owns its key
   // Generator
   std::uint32_t threads = 1;
   std::vector<std::uint32_t> cores;  ///< thread i is bound to core i of the list; empty: not bound

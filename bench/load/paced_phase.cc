@@ -13,9 +13,9 @@ constexpr Duration kWakeEarly = microseconds(100);
 
 }  // namespace
 
-PacedPhase::PacedPhase(ClientSet& clients, OperationMix mix, const Schedule& schedule, const PacedPlan& plan,
-                       MeasuredWindow& window)
-    : clients_(&clients), mix_(std::move(mix)), schedule_(schedule), plan_(plan), window_(&window) {
+PacedPhase::PacedPhase(ClientSet& clients, std::vector<OperationMix> mixes, const Schedule& schedule,
+                       const PacedPlan& plan, MeasuredWindow& window)
+    : clients_(&clients), mixes_(std::move(mixes)), schedule_(schedule), plan_(plan), window_(&window) {
   // The kernel lets sleepers wake 50 us late unless told otherwise.
   prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 }
@@ -74,7 +74,8 @@ ClientConnection* PacedPhase::connection_with_room() {
   while (!with_room_.empty()) {
     ClientConnection* const connection = with_room_.front();
     with_room_.pop_front();
-    if (connection->state == ClientConnection::State::Open && connection->can_ask(mix_.bytes_max())) {
+    if (connection->state == ClientConnection::State::Open &&
+        connection->can_ask(mixes_[connection->door].bytes_max())) {
       with_room_.push_back(connection);
       return connection;
     }
@@ -95,7 +96,7 @@ void PacedPhase::leave_due() {
       return;
     }
     const Instant due = schedule_.next();
-    connection->ask(now, due, mix_.next());
+    connection->ask(now, due, mixes_[connection->door].next());
     clients_->touch(*connection);
     schedule_.take();
     if (window_->is_open()) {
@@ -128,7 +129,7 @@ void PacedPhase::wait() {
 /// What was due by `end` and never left.
 void PacedPhase::give_up_due(Instant end) {
   for (; left_ > 0 && schedule_.next() < end; --left_, schedule_.take()) {
-    result_.latency_ns.record(mix_.next().operation, (end - schedule_.next()).ns);
+    result_.latency_ns.record(mixes_.front().next().operation, (end - schedule_.next()).ns);
     ++result_.paced.due;
     ++result_.paced.never_left;
   }

@@ -30,7 +30,8 @@ struct PacedPlan {
 
 class PacedPhase {
  public:
-  PacedPhase(ClientSet& clients, OperationMix mix, const Schedule& schedule, const PacedPlan& plan,
+  /// A mix for each of the clients' doors.
+  PacedPhase(ClientSet& clients, std::vector<OperationMix> mixes, const Schedule& schedule, const PacedPlan& plan,
              MeasuredWindow& window);
 
   PhaseResult run(const std::atomic<bool>& stop);
@@ -44,7 +45,7 @@ class PacedPhase {
   void give_up_due(Instant end);
 
   ClientSet* clients_;
-  OperationMix mix_;
+  std::vector<OperationMix> mixes_;
   Schedule schedule_;
   PacedPlan plan_;
   MeasuredWindow* window_;

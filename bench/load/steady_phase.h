@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/time.h"
 #include "bench/load/client_set.h"
@@ -21,16 +22,18 @@ struct SteadyPlan {
 
 class SteadyPhase {
  public:
-  SteadyPhase(ClientSet& clients, OperationMix mix, const SteadyPlan& plan, MeasuredWindow& window);
+  /// A mix for each of the clients' doors.
+  SteadyPhase(ClientSet& clients, std::vector<OperationMix> mixes, const SteadyPlan& plan, MeasuredWindow& window);
 
   PhaseResult run(const std::atomic<bool>& stop);
 
  private:
   void refill(ClientConnection& connection);
   [[nodiscard]] bool write_one(ClientConnection& connection);
+  [[nodiscard]] bool is_stuck();
 
   ClientSet* clients_;
-  OperationMix mix_;
+  std::vector<OperationMix> mixes_;
   SteadyPlan plan_;
   MeasuredWindow* window_;
   std::uint64_t left_ = UINT64_MAX;  ///< requests yet to be written

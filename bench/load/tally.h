@@ -36,6 +36,7 @@ struct Tally {
   std::uint64_t keys_asked = 0;
   std::uint64_t hits = 0;
   std::uint64_t value_bytes = 0;  ///< of hits
+  std::uint64_t aimed = 0;        ///< requests that went to the worker that owns their key, with --aim
 
   [[nodiscard]] OperationTally& of(Operation operation) noexcept {
     return operations[static_cast<std::size_t>(operation)];
@@ -66,6 +67,7 @@ struct Tally {
     keys_asked += other.keys_asked;
     hits += other.hits;
     value_bytes += other.value_bytes;
+    aimed += other.aimed;
   }
 };
 

@@ -11,7 +11,6 @@
 namespace millrace::load {
 namespace {
 
-constexpr std::uint32_t kKeyBytesMax = 250;  // the protocol's limit
 constexpr std::string_view kPrefix = "key:";
 constexpr std::string_view kCounterPrefix = "ctr:";
 
@@ -32,9 +31,9 @@ Result<KeyText> KeyText::make(SizeDistribution sizes, std::uint64_t keys) {
     return fail("There must be at least one key (--keys 1).");
   }
   const auto digits = static_cast<std::uint32_t>(fmt::formatted_size("{}", keys - 1));
-  if (sizes.max() < digits || sizes.max() > kKeyBytesMax) {
+  if (sizes.max() < digits || sizes.max() > kBytesMax) {
     return fail(fmt::format("A key of {} bytes cannot be made: {} keys need {} to {} bytes (--key-bytes).", sizes.max(),
-                            keys, digits, kKeyBytesMax));
+                            keys, digits, kBytesMax));
   }
   const bool is_one_size = sizes.min() == sizes.max();
   const std::uint32_t size_min = is_one_size ? sizes.max() : std::min(digits + 1, sizes.max());

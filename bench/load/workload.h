@@ -24,6 +24,8 @@ namespace millrace::load {
 /// unless all keys are of one size, the first letter of the prefix.
 class KeyText {
  public:
+  static constexpr std::uint32_t kBytesMax = 250;  ///< the protocol's limit
+
   static Result<KeyText> make(SizeDistribution sizes, std::uint64_t keys);
   /// All of one size.
   static Result<KeyText> make(std::uint32_t key_bytes, std::uint64_t keys) {

@@ -283,6 +283,9 @@ std::vector<std::pair<std::string, std::string>> describe_workload(const Options
     words.emplace_back("order", order_text(options.key_plan));
   }
   words.emplace_back("key_bytes", options.key_sizes.text());
+  if (options.aims) {
+    words.emplace_back("aim", "yes");
+  }
   if (std::ranges::count(options.modes, Mode::Mix) > 0) {
     words.emplace_back("mix", mix_text(options.mix));
   }

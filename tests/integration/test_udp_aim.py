@@ -122,6 +122,52 @@ class AimedCase(ServerCase):
         self.end()
 
 
+    def load(self, *words, port=None):
+        if not os.path.exists(generator()):
+            self.skipTest('no millrace-load at ' + generator())
+        with tempfile.NamedTemporaryFile(suffix='.json') as file:
+            done = subprocess.run(
+                [generator(), '--server', '127.0.0.1:%d' % (port or self.port), '--udp', '--aim', '--verify', '--keys', '2000',
+                 '--value-bytes', '0=5,10=30,100=40,3000=20', '--json', file.name, '--seed', str(millrace_server.SEED),
+                 *map(str, words)],
+                capture_output=True, text=True, timeout=60 * millrace_server.binary.patience)
+            return done, json.load(file) if done.returncode == 0 else None
+
+    def test_millrace_load(self):
+        before = self.asks()
+        done, report = self.load('--mode', 'fill,get,mix', '--mix', 'get=40,set=10,cas=10,delete=10,incr=10', '--zipf', 0.99,
+                                 '--read-through', '--requests', 4000, '--threads', 2, '--connections', 3 * self.workers)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        fill, get, mixed = report['phases']
+        self.assertEqual((fill['stored'], get['hits'], get['misses']), (2000, 4000, 0))
+        self.assertGreaterEqual(mixed['requests'], 4000)
+        self.assertEqual([phase['aimed'] for phase in report['phases']], [phase['requests'] for phase in report['phases']])
+        self.assertEqual(self.asks() - before, 0)
+        # At a rate, too.
+        done, report = self.load('--mode', 'get', '--rate', 2000, '--seconds', 0.5, '--connections', 2 * self.workers)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(report['phases'][0]['aimed'], report['phases'][0]['requests'])
+        self.assertEqual(self.asks() - before, 0)
+        self.end()
+
+    def test_millrace_load_says_what_it_lacks(self):
+        done, _ = self.load('--connections', self.workers - 1)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('a socket to each of %d workers' % self.workers, done.stderr)
+        done, _ = self.load('--connections', self.workers, '--keys', 1)
+        self.assertIn('own none of the 1 keys', done.stderr)
+        silent = free_udp_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(('127.0.0.1', silent))
+            done, _ = self.load(port=silent)
+        self.assertIn('did not answer', done.stderr)
+        other = self.start('-U', silent, '-l', '127.0.0.1', '-p', silent, port=silent, listens=False)
+        done, _ = self.load(port=silent)
+        self.assertIn('start it with --udp-aim', done.stderr)
+        other.stop()
+        self.end()
+
+
 class TwoWorkers(AimedCase):
     worker_arguments = ['-t', '2', '--oversubscribe']
 

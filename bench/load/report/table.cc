@@ -117,6 +117,11 @@ std::string table_text(const WholeReport& report) {
     out += operation_rows(phase);
   }
   for (const PhaseReport& phase : phases) {
+    if (phase.tally.aimed > 0) {
+      fmt::format_to(std::back_inserter(out),
+                     "{} round {}: {} of {} requests went to the worker that owns their key.\n", mode_name(phase.mode),
+                     phase.round, phase.tally.aimed, phase.tally.requests);
+    }
     if (const std::string sentence = bottleneck_text(phase); !sentence.empty() && !phase.verdict) {
       fmt::format_to(std::back_inserter(out), "{} round {}: {}\n", mode_name(phase.mode), phase.round, sentence);
     }

@@ -120,7 +120,7 @@ Json phase_json(const PhaseReport& phase) {
   json.add("generator_core_share_mean", fine(phase.core_share_mean));
   json.add("generator_waited_share", fine(phase.waited_share_max));
   json.add("generator_was_bottleneck", phase.is_bound_by_generator());
-  json.add("records_replayed", phase.records_replayed);
+  json.add("records_replayed", phase.records_replayed).add("aimed", tally.aimed);
   if (phase.pace) {
     json.add("pace", pace_json(phase)).add("generator_was_late", phase.was_generator_late());
   }
@@ -204,6 +204,7 @@ PhaseReport read_phase(const Json& json) {
   phase.tally.keys_asked = json["keys_asked"].whole();
   phase.tally.hits = json["hits"].whole();
   phase.tally.value_bytes = json["value_bytes"].whole();
+  phase.tally.aimed = json["aimed"].whole();
   phase.core_share_max = json["generator_core_share"].number();
   phase.core_share_mean = json["generator_core_share_mean"].number();
   phase.waited_share_max = json["generator_waited_share"].number();

@@ -25,6 +25,17 @@ Options must_parse(const std::vector<const char*>& words) {
   return parsed && parsed->options ? *parsed->options : Options{};
 }
 
+TEST(Options, AimingNeedsUdpAndKeysToDraw) {
+  EXPECT_TRUE(must_parse({"--udp", "--aim"}).aims);
+  EXPECT_FALSE(must_parse({"--udp"}).aims);
+  for (const std::vector<const char*>& words :
+       {std::vector<const char*>{"--aim"}, {"--udp", "--aim", "--mode", "replay", "--trace", "t"}}) {
+    const auto parsed = parse(words);
+    ASSERT_FALSE(parsed);
+    EXPECT_NE(parsed.error().what.find("add --udp"), std::string::npos) << parsed.error().what;
+  }
+}
+
 TEST(Options, HaveDefaults) {
   const Options options = must_parse({});
   EXPECT_EQ(options.host, "127.0.0.1");

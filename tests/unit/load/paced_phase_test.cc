@@ -67,11 +67,12 @@ class Paced : public testing::Test {
     const Workload workload{*KeyText::make(12, 100), ValueText(SizeDistribution(SizeDistribution::Of::Values, 10, 10))};
     ClientSet clients(server, clock_, patience_);
     const std::atomic<bool> stop = false;
-    clients.connect({}, connections_, workload, {.depth = depth_}, stop);
+    const dataplane::Endpoint nowhere;
+    clients.connect({&nowhere, 1}, connections_, workload, {.depth = depth_}, stop);
     EXPECT_EQ(clients.open_count(), connections_);
     const Instant begin = clock_.now();
     MeasuredWindow window(clients, exchange_, {.thread = 0, .opens = begin + warmup_, .interval = milliseconds(100)});
-    PacedPhase phase(clients, OperationMix(workload, KeySequence({}, 0, 100, 1), {}), Schedule(pace_, 0, 1, begin, 1),
+    PacedPhase phase(clients, {OperationMix(workload, KeySequence({}, 0, 100, 1), {})}, Schedule(pace_, 0, 1, begin, 1),
                      plan_, window);
     const PhaseResult result = phase.run(stop);
     failures_ = clients.stats().failures;
