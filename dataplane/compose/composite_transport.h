@@ -39,6 +39,10 @@ class CompositeTransport final : public dataplane::Transport {
   void stop_accepting() noexcept override;
   [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override;
   [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override;
+  void visit_counters(dataplane::CounterVisitor& visitor) const noexcept override {
+    frames_->visit_counters(visitor);
+    kernel_->visit_counters(visitor);
+  }
   dataplane::Waker& waker() noexcept override { return waker_; }
   [[nodiscard]] std::string peer_text(ConnId conn) const override { return kernel_->peer_text(conn); }
   [[nodiscard]] std::string listener_text(ConnId conn) const override { return kernel_->listener_text(conn); }
