@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/api/interface_address.h"
 #include "dataplane/api/ip_prefix.h"
 
 namespace millrace::config {
@@ -24,6 +25,18 @@ struct ListenAddress {
 /// others.
 std::vector<dataplane::IpPrefix> networks_near_by();
 
+/// A network card that DPDK drives, with our own network stack on it.
+struct Nic {
+  std::string port;                                      ///< --nic; empty: there is none
+  std::vector<dataplane::InterfaceAddress> addresses{};  ///< --ip
+  std::vector<dataplane::IpBytes> gateways{};            ///< --gateway
+  std::uint16_t vlan = 0;                                ///< --vlan; 0: untagged
+  std::uint16_t mtu = 1500;                              ///< --mtu
+  std::vector<std::string> eal_words{};                  ///< --dpdk-eal
+
+  [[nodiscard]] bool is_wanted() const { return !port.empty(); }
+};
+
 struct Options {
   // Listening
   std::vector<ListenAddress> listen;  ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
@@ -37,6 +50,7 @@ struct Options {
   std::uint32_t connections_max = 1024;  ///< -c
   std::uint32_t listen_backlog = 1024;   ///< -b
   std::uint32_t idle_timeout_s = 0;      ///< -o idle_timeout; 0: never
+  Nic nic;
   // Store
   std::uint64_t memory_bytes = 64ULL << 20;  ///< -m
   bool evicts = true;                        ///< -M

@@ -147,8 +147,9 @@ Result<void> apply(const OptionRow& row, const std::vector<std::string>& values,
       if (!row.takes_argument()) {
         return row.parse(std::to_string(values.size()), options);
       }
-      // -l and -o add up; of the others the last word counts, as with getopt.
-      const bool adds_up = id == "listen" || id == "extended";
+      // -l, -o and what a card is told add up; of the others the last word counts, as with getopt.
+      const bool adds_up =
+          id == "listen" || id == "extended" || id == "nic" || id == "ip" || id == "gateway" || id == "dpdk_eal";
       for (std::size_t i = adds_up ? 0 : values.size() - 1; i < values.size(); ++i) {
         if (auto parsed = row.parse(values[i], options); !parsed) {
           return parsed;

@@ -77,6 +77,32 @@ Result<void> check_aim(const Options& options) {
   return {};
 }
 
+Result<void> check_nic(Options& options) {
+  const Nic& nic = options.nic;
+  if (!nic.is_wanted()) {
+    const bool is_told = !nic.addresses.empty() || !nic.gateways.empty() || nic.vlan != 0 || nic.mtu != Nic{}.mtu ||
+                         !nic.eal_words.empty();
+    return is_told
+               ? fail(
+                     "--ip, --gateway, --vlan, --mtu and --dpdk-eal are about a network card, and there is none; add "
+                     "--nic PORT or leave them out")
+               : Result<void>{};
+  }
+  if (options.udp_port == 0) {
+    return fail(options.unix_path.empty()
+                    ? "--nic: UDP is what is served on a card, and there is no -U; add -U 11211, say"
+                    : "--nic: UDP is what is served on a card, and -s turns it off; leave -s out");
+  }
+  if (nic.addresses.empty()) {
+    return fail("--nic: the card needs an address that nobody else has, the kernel neither; add --ip 10.0.0.2/24, say");
+  }
+  options.notes.push_back(
+      fmt::format("--nic {}: there is no authentication yet; whoever reaches {} can read and change everything, and no "
+                  "firewall of this host stands before it",
+                  nic.port, nic.addresses.front().text()));
+  return {};
+}
+
 Result<void> check_memory(const Options& options) {
   if (options.item_bytes_max > options.memory_bytes / 2) {
     return fail(
@@ -115,7 +141,8 @@ Result<void> validate(Options& options, const ProcessFacts& process) {
   }
   const auto listening = check_listening(options);
   note_udp(options);
-  for (const auto& check : {listening, check_aim(options), check_memory(options), check_process(options, process)}) {
+  for (const auto& check :
+       {listening, check_aim(options), check_nic(options), check_memory(options), check_process(options, process)}) {
     if (!check) {
       return check;
     }

@@ -235,6 +235,65 @@ Result<void> parse_udp_aim(const std::string& text, Options& options) {
   return {};
 }
 
+Result<void> parse_nic(const std::string& text, Options& options) {
+  if (text.empty()) {
+    return fail("--nic: an empty word is no port; leave it out, or name one: 0000:03:00.0, memif:/run/m.sock");
+  }
+  if (!options.nic.port.empty()) {
+    return fail(fmt::format("--nic {} and --nic {}: one card is served; leave one out, or start a server for each",
+                            options.nic.port, text));
+  }
+  options.nic.port = text;
+  return {};
+}
+
+Result<void> parse_ip(const std::string& text, Options& options) {
+  const auto address = dataplane::InterfaceAddress::parse(text);
+  if (!address) {
+    return fail("--ip: " + address.error().what);
+  }
+  options.nic.addresses.push_back(*address);
+  return {};
+}
+
+Result<void> parse_gateway(const std::string& text, Options& options) {
+  const auto address = dataplane::parse_ip(text);
+  if (!address) {
+    return fail("--gateway: " + address.error().what);
+  }
+  for (const dataplane::IpBytes& earlier : options.nic.gateways) {
+    if (dataplane::is_v4(earlier) == dataplane::is_v4(*address)) {
+      return fail(fmt::format("--gateway {} and --gateway {}: one for each family; leave one out",
+                              dataplane::ip_text(earlier), text));
+    }
+  }
+  options.nic.gateways.push_back(*address);
+  return {};
+}
+
+Result<void> parse_vlan(const std::string& text, Options& options) {
+  const auto id = parse_number("--vlan", text, 0, 4094, "");
+  if (!id) {
+    return fail(id.error().what + "; 0 is for none");
+  }
+  options.nic.vlan = static_cast<std::uint16_t>(*id);
+  return {};
+}
+
+Result<void> parse_mtu(const std::string& text, Options& options) {
+  const auto bytes = parse_number("--mtu", text, 1280, 9216, "bytes");
+  if (!bytes) {
+    return std::unexpected(bytes.error());
+  }
+  options.nic.mtu = static_cast<std::uint16_t>(*bytes);
+  return {};
+}
+
+Result<void> parse_dpdk_eal(const std::string& text, Options& options) {
+  options.nic.eal_words.push_back(text);
+  return {};
+}
+
 Result<void> parse_unix_mode(const std::string& text, Options& options) {
   std::uint64_t mode = 0;
   if (!reads_as(text, mode, 8) || mode > 0777) {

@@ -14,6 +14,7 @@
 #include "base/topology.h"
 #include "config/settings_stats.h"
 #include "config/validate.h"
+#include "dataplane/nic/nic.h"
 #include "server/listening.h"
 #include "server/process.h"
 #include "server/topology_plan.h"
@@ -44,6 +45,22 @@ Result<Plan> make_plan(const config::Options& options, const Topology& topology)
                                  .memory_bytes = options.memory_bytes,
                                  .item_bytes_max = options.item_bytes_max,
                                  .may_oversubscribe = options.may_oversubscribe});
+}
+
+/// For --show-plan: what was asked for. Nothing is opened, so nothing more is known.
+std::string describe_card(const config::Options& options) {
+  if (!options.nic.is_wanted()) {
+    return "";
+  }
+  std::string text = fmt::format("network card {}, mtu {}{}: queue w for worker w\n", options.nic.port, options.nic.mtu,
+                                 options.nic.vlan == 0 ? "" : fmt::format(", vlan {}", options.nic.vlan));
+  for (const dataplane::InterfaceAddress& own : options.nic.addresses) {
+    text += fmt::format("  {}, UDP port {}\n", own.text(), options.udp_port);
+  }
+  for (const dataplane::IpBytes& gateway : options.nic.gateways) {
+    text += fmt::format("  others by {}\n", dataplane::ip_text(gateway));
+  }
+  return text;
 }
 
 Result<Topology> topology_of(const config::Options& options) {
@@ -82,7 +99,12 @@ class Crew {
       threads_.push_back(std::make_unique<WorkerThread>(options, placement, mesh_, shared, gates_));
     }
   }
-  ~Crew() {
+  ~Crew() { end(); }
+  /// Ends and joins all threads; memory stays.
+  void end() {
+    if (std::exchange(has_ended_, true)) {
+      return;
+    }
     if (!is_running_) {
       gates_.is_off = true;
       open_gate(gates_.may_open);
@@ -104,9 +126,9 @@ class Crew {
     gates_.prepared.wait();
     return first_error();
   }
-  Result<void> open(Listening& listening) {
+  Result<void> open(Listening& listening, nic::Nic* card) {
     for (std::uint32_t worker = 0; worker < threads_.size(); ++worker) {
-      threads_[worker]->give_listeners(listening.take(worker));
+      threads_[worker]->give_listeners(listening.take(worker), card);
     }
     open_gate(gates_.may_open);
     gates_.opened.wait();
@@ -137,14 +159,67 @@ class Crew {
   mesh::Mesh mesh_;
   Gates gates_;
   bool is_running_ = false;
+  bool has_ended_ = false;
   std::vector<std::unique_ptr<WorkerThread>> threads_;
 };
 
-/// Sleeps until a signal or the `shutdown` command says stop.
-void wait_for_stop(const worker::SharedState& shared) {
+/// Null: no card was asked for.
+Result<std::unique_ptr<nic::Nic>> open_card(const config::Options& options, const Plan& plan) {
+  if (!options.nic.is_wanted()) {
+    return nullptr;
+  }
+  nic::NicOptions wanted{.port = options.nic.port,
+                         .addresses = options.nic.addresses,
+                         .gateways = options.nic.gateways,
+                         .vlan = options.nic.vlan,
+                         .mtu = options.nic.mtu,
+                         .eal_words = options.nic.eal_words,
+                         .lend_bytes_min = options.zero_copy_bytes_min,
+                         .seed = draw_seed(),
+                         .log = [](bool is_error, std::string_view line) {
+                           spdlog::log(is_error ? spdlog::level::warn : spdlog::level::debug, "DPDK: {}", line);
+                         }};
+  for (const WorkerPlacement& placement : plan.workers) {
+    wanted.cpus.push_back(placement.os_cpu);
+    wanted.nodes.push_back(placement.node);
+  }
+  return nic::Nic::open(wanted);
+}
+
+/// Values that are left where they lie are read by the card itself.
+Result<void> lend_memory(const config::Options& options, const Crew& crew, nic::Nic& card) {
+  if (options.zero_copy_bytes_min == 0) {
+    return {};
+  }
+  for (const auto& thread : crew.threads()) {
+    const std::size_t page_bytes = thread->arena().is_explicit() ? std::size_t{2} << 20 : std::size_t{4096};
+    if (auto lent = card.lend(thread->arena().bytes(), page_bytes); !lent) {
+      return lent;
+    }
+  }
+  return {};
+}
+
+void log_card(const nic::Nic& card) {
+  for (const std::string& line : card.lines()) {
+    spdlog::info("network card {}", line);
+  }
+  for (const std::string& note : card.notes()) {
+    spdlog::warn("network card: {}", note);
+  }
+}
+
+/// Sleeps until a signal or the `shutdown` command says stop; looks after the card meanwhile.
+void wait_for_stop(const worker::SharedState& shared, nic::Nic* card) {
   const sigset_t set = signals_that_stop();
   while (!shared.stops.load()) {
-    const timespec limit{.tv_sec = 0, .tv_nsec = 200'000'000};
+    if (card != nullptr) {
+      if (const auto ticked = card->tick(); !ticked) {
+        spdlog::error("network card: {}", ticked.error().what);
+        card = nullptr;  // sockets are served as before
+      }
+    }
+    const timespec limit{.tv_sec = 0, .tv_nsec = card != nullptr ? 50'000'000 : 200'000'000};
     const int signal = sigtimedwait(&set, nullptr, &limit);
     if (signal > 0) {
       spdlog::info("signal {}: stopping", signal);
@@ -185,9 +260,19 @@ Result<int> serve(const config::Options& options, const Plan& plan, Background& 
   }
   worker::SharedState shared;
   fill_shared(shared, options, workers);
+  // Before any thread: DPDK's own keep off the workers' CPUs. And it outlives them all.
+  auto card = open_card(options, plan);
+  if (!card) {
+    return std::unexpected(card.error());
+  }
   Crew crew(options, plan, shared);
   if (auto prepared = crew.prepare(); !prepared) {
     return std::unexpected(prepared.error());
+  }
+  if (*card != nullptr) {
+    if (auto lent = lend_memory(options, crew, **card); !lent) {
+      return std::unexpected(lent.error());
+    }
   }
   auto listening = Listening::open(options, workers);
   if (!listening) {
@@ -205,15 +290,22 @@ Result<int> serve(const config::Options& options, const Plan& plan, Background& 
     return std::unexpected(became.error());
   }
   shared.settings = config::settings_stats(options, workers, listening->port());
-  if (auto opened = crew.open(*listening); !opened) {
+  if (auto opened = crew.open(*listening, card->get()); !opened) {
     return std::unexpected(opened.error());
+  }
+  if (*card != nullptr) {
+    log_card(**card);
   }
   log_start(options, crew, *listening);
   crew.run();
   if (auto settled = background.settle(); !settled) {
     return std::unexpected(settled.error());
   }
-  wait_for_stop(shared);
+  wait_for_stop(shared, card->get());
+  crew.end();
+  if (*card != nullptr) {
+    (*card)->shut_down();  // before the memory goes that it may still read
+  }
   return 0;
 }
 
@@ -232,7 +324,7 @@ Result<int> run(const config::Options& options) {
     return std::unexpected(checked.error());
   }
   if (options.shows_plan) {
-    fmt::print("{}", describe(*plan, *topology));
+    fmt::print("{}{}", describe(*plan, *topology), describe_card(options));
     return 0;
   }
   spdlog::debug("{}", describe(*plan, *topology));

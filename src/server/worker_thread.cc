@@ -4,6 +4,8 @@
 #include <pthread.h>
 
 #include "base/affinity.h"
+#include "dataplane/compose/composite_transport.h"
+#include "dataplane/uring/uring_transport.h"
 
 namespace millrace::server {
 namespace {
@@ -12,6 +14,8 @@ namespace {
 constexpr Duration kDrainLimit = seconds(2);
 /// So that a client beyond -c hears why before it is turned away.
 constexpr std::uint32_t kTurnedAwayAtOnce = 64;
+/// Numbers of datagram sockets from here on are a card's, those below are the kernel's.
+constexpr std::uint16_t kFrameSocketBase = 0x8000;
 
 }  // namespace
 
@@ -56,6 +60,7 @@ void WorkerThread::life() {
   worker_.reset();
   shared_.wakers[placement_.worker] = nullptr;
   transport_.reset();
+  in_dpdk_.reset();
 }
 
 Result<void> WorkerThread::prepare() {
@@ -93,10 +98,34 @@ Result<void> WorkerThread::prepare() {
   return {};
 }
 
+Result<std::unique_ptr<dataplane::Transport>> WorkerThread::make_transport() {
+  auto kernel = uring::UringTransport::create({.listeners = std::move(listeners_),
+                                               .connections_max = options_.connections_max + kTurnedAwayAtOnce,
+                                               .zero_copy_bytes_min = options_.zero_copy_bytes_min});
+  if (!kernel) {
+    return std::unexpected(kernel.error());
+  }
+  if (card_ == nullptr) {
+    return std::move(*kernel);
+  }
+  in_dpdk_ = card_->enter_thread();
+  std::vector<std::uint16_t> ports = {options_.udp_port};
+  if (options_.udp_aim_port != 0) {
+    // All of them on each queue: a card brings a datagram where it will, and it is served there.
+    for (std::size_t worker = 0; worker < shared_.wakers.size(); ++worker) {
+      ports.push_back(static_cast<std::uint16_t>(options_.udp_aim_port + worker));
+    }
+  }
+  auto frames = card_->transport(static_cast<std::uint16_t>(placement_.worker),
+                                 {.ports = std::move(ports), .socket_base = kFrameSocketBase});
+  if (!frames) {
+    return std::unexpected(frames.error());
+  }
+  return std::make_unique<compose::CompositeTransport>(std::move(*frames), std::move(*kernel), kFrameSocketBase);
+}
+
 Result<void> WorkerThread::open() {
-  auto transport = uring::UringTransport::create({.listeners = std::move(listeners_),
-                                                  .connections_max = options_.connections_max + kTurnedAwayAtOnce,
-                                                  .zero_copy_bytes_min = options_.zero_copy_bytes_min});
+  auto transport = make_transport();
   if (!transport) {
     return std::unexpected(transport.error());
   }

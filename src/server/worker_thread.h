@@ -18,7 +18,8 @@
 #include "base/huge_memory.h"
 #include "base/result.h"
 #include "config/options.h"
-#include "dataplane/uring/uring_transport.h"
+#include "dataplane/api/transport.h"
+#include "dataplane/nic/nic.h"
 #include "mesh/mesh.h"
 #include "server/topology_plan.h"
 #include "store/partition.h"
@@ -48,8 +49,14 @@ class WorkerThread {
 
   void start();
   void join();
-  /// Listening sockets for this worker, before may_open.
-  void give_listeners(std::vector<int> listeners) { listeners_ = std::move(listeners); }
+  /// Listening sockets for this worker, and the card whose queue of its number it serves, if there is one: before
+  /// may_open.
+  void give_listeners(std::vector<int> listeners, nic::Nic* card) {
+    listeners_ = std::move(listeners);
+    card_ = card;
+  }
+  /// From prepared on.
+  [[nodiscard]] const HugeMemory& arena() const { return *arena_; }
 
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
   [[nodiscard]] const std::string& memory_text() const { return memory_text_; }
@@ -58,6 +65,7 @@ class WorkerThread {
   void life();
   Result<void> prepare();
   Result<void> open();
+  Result<std::unique_ptr<dataplane::Transport>> make_transport();
 
   const config::Options& options_;
   const WorkerPlacement placement_;
@@ -69,7 +77,9 @@ class WorkerThread {
   std::vector<int> listeners_;
   std::optional<HugeMemory> arena_;
   std::unique_ptr<store::Partition> partition_;
-  std::unique_ptr<uring::UringTransport> transport_;
+  nic::Nic* card_ = nullptr;
+  std::shared_ptr<void> in_dpdk_;  ///< while it lives this thread is one of DPDK's
+  std::unique_ptr<dataplane::Transport> transport_;
   std::unique_ptr<worker::Worker> worker_;
   std::optional<Error> error_;
   std::string memory_text_;

@@ -425,5 +425,42 @@ TEST(ParseCli, ReadsWhatThisProcessIs) {
   EXPECT_EQ(facts.is_root, getuid() == 0 || geteuid() == 0);
 }
 
+// --- The network card ----------------------------------------------------------------------------------------------
+
+TEST(ParseCli, ANetworkCardIsDescribed) {
+  const Options options = accepted({"-U", "11211", "--nic", "memif:/run/m.sock,server", "--ip", "10.0.0.2/24",
+                                    "--ip=fd00::2/64", "--gateway", "10.0.0.1", "--gateway", "fd00::1", "--vlan", "42",
+                                    "--mtu", "9000", "--dpdk-eal=--iova-mode=va", "--dpdk-eal", "-m"});
+  EXPECT_EQ(options.nic.port, "memif:/run/m.sock,server");
+  ASSERT_EQ(options.nic.addresses.size(), 2U);
+  EXPECT_EQ(options.nic.addresses[0].text(), "10.0.0.2/24");
+  EXPECT_EQ(options.nic.addresses[1].text(), "fd00::2/64");
+  EXPECT_EQ(options.nic.gateways.size(), 2U);
+  EXPECT_EQ(options.nic.vlan, 42);
+  EXPECT_EQ(options.nic.mtu, 9000);
+  EXPECT_THAT(options.nic.eal_words, ElementsAre("--iova-mode=va", "-m"));
+  EXPECT_THAT(options.notes, Contains(HasSubstr("no authentication")));
+  EXPECT_FALSE(accepted({}).nic.is_wanted());
+}
+
+TEST(ParseCli, ANetworkCardThatCannotBeIsRefused) {
+  const std::vector<std::string> good = {"-U", "11211", "--nic", "tap:t0", "--ip", "10.0.0.2/24"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), good.begin(), good.end());
+    return refused(more);
+  };
+  EXPECT_THAT(with({"--nic", "tap:t1"}), HasSubstr("one card is served"));
+  EXPECT_THAT(with({"--ip", "10.0.0.2"}), HasSubstr("--ip: '10.0.0.2'"));
+  EXPECT_THAT(with({"--gateway", "router"}), HasSubstr("--gateway: 'router'"));
+  EXPECT_THAT(with({"--gateway", "10.0.0.1", "--gateway", "10.0.0.3"}), HasSubstr("one for each family"));
+  EXPECT_THAT(with({"--vlan", "4095"}), HasSubstr("--vlan"));
+  EXPECT_THAT(with({"--mtu", "500"}), HasSubstr("--mtu"));
+  EXPECT_THAT(with({"-s", "/tmp/s"}), HasSubstr("leave -s out"));
+  EXPECT_THAT(refused({"--nic", "tap:t0", "--ip", "10.0.0.2/24"}), HasSubstr("add -U 11211"));
+  EXPECT_THAT(refused({"-U", "11211", "--nic", "tap:t0"}), HasSubstr("add --ip"));
+  EXPECT_THAT(refused({"--ip", "10.0.0.2/24"}), HasSubstr("--nic PORT"));
+  EXPECT_THAT(refused({"--vlan", "7"}), HasSubstr("--nic PORT"));
+}
+
 }  // namespace
 }  // namespace millrace::config

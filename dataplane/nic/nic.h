@@ -1,0 +1,77 @@
+// A network card of our own: a device of DPDK's with a queue pair and a network stack for each worker. What the server
+// and the traffic generator are told on the command line becomes transports here; both know no more of DPDK.
+//
+// Threads: open(), tick(), lend(), shut_down() and the end on the main thread. enter_thread() and transport() on the
+// worker's own, which ends what they gave on that thread, the transport first.
+// Ownership: owns DPDK's environment (one a process) and the device; outlives every transport, and the memory that was
+// given to lend() until shut_down(). Cold: Result with a sentence for the operator.
+// In a build without DPDK open() says so.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "dataplane/api/interface_address.h"
+#include "dataplane/stack/stack_transport.h"
+
+namespace millrace::nic {
+
+struct NicOptions {
+  std::string port{};  ///< as dpdk/port_spec.h has it: 0000:03:00.0, memif:PATH, ...
+  std::vector<dataplane::InterfaceAddress> addresses{};
+  std::vector<dataplane::IpBytes> gateways{};
+  std::uint16_t vlan = 0;
+  std::uint16_t mtu = 1500;
+  std::vector<std::string> eal_words{};  ///< raw, behind ours
+  std::vector<std::uint32_t> cpus{};     ///< of each queue's worker: one queue for each
+  std::vector<std::uint32_t> nodes{};    ///< their NUMA nodes
+  std::uint32_t lend_bytes_min = 0;      ///< slices from here on are left where they lie; 0: never
+  std::uint64_t seed = 0;                ///< secret
+  /// Gets DPDK's own words, from any thread.
+  std::function<void(bool is_error, std::string_view line)> log{};
+};
+
+/// What the addresses make together: none, two of one network that contradict, a gateway nobody can reach. Pure.
+Result<ip::HostAddresses> host_addresses(const NicOptions& options, const wire::MacAddress& mac);
+
+class Nic {
+ public:
+  static Result<std::unique_ptr<Nic>> open(const NicOptions& options);
+  Nic(const Nic&) = delete;
+  Nic& operator=(const Nic&) = delete;
+  ~Nic();
+
+  /// Makes the calling thread known to DPDK while what it returns lives.
+  [[nodiscard]] std::shared_ptr<void> enter_thread();
+  /// Queue `queue` with a stack. Of `options`, `stack` is filled in here.
+  Result<std::unique_ptr<stack::StackTransport>> transport(std::uint16_t queue, stack::StackTransportOptions options);
+
+  /// Lets the device read these bytes where they are, until shut_down().
+  Result<void> lend(std::span<std::byte> bytes, std::size_t page_bytes);
+  /// Every 10 to 100 ms: link and resets. An error: the device is gone.
+  Result<void> tick();
+  /// All transports have ended: nobody reads lent bytes from here on.
+  void shut_down();
+
+  /// For the log: device, driver, queues, addresses; and what the operator should know.
+  [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
+  [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
+
+ private:
+  struct Parts;  // DPDK's, or nothing
+  explicit Nic(NicOptions options);
+
+  const NicOptions options_;
+  stack::LinkNews news_;
+  std::unique_ptr<Parts> parts_;
+  std::vector<std::string> lines_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace millrace::nic

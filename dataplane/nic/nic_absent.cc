@@ -1,0 +1,29 @@
+// Of a build without DPDK.
+#include "dataplane/nic/nic.h"
+
+namespace millrace::nic {
+
+struct Nic::Parts {};
+
+Nic::Nic(NicOptions options) : options_(std::move(options)), news_(options_.cpus.size()) {}
+
+Nic::~Nic() = default;
+
+Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
+  return fail("--nic " + options.port +
+              ": this program was built without DPDK; install libdpdk-dev and build it again with -Ddpdk=enabled");
+}
+
+std::shared_ptr<void> Nic::enter_thread() { return nullptr; }
+
+Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t, stack::StackTransportOptions) {
+  return fail("there is no network card");  // nobody has a Nic
+}
+
+Result<void> Nic::lend(std::span<std::byte>, std::size_t) { return {}; }
+
+Result<void> Nic::tick() { return {}; }
+
+void Nic::shut_down() {}
+
+}  // namespace millrace::nic
