@@ -243,19 +243,13 @@ void Worker::drop_exchanges() noexcept {
   ended_.clear();
 }
 
-bool Worker::may_answer(const dataplane::DatagramFlow& flow, std::uint64_t request_bytes,
-                        std::uint64_t answer_bytes) noexcept {
-  if (answer_bytes <= request_bytes) {
-    return true;
+bool Worker::may_amplify(const dataplane::DatagramFlow& flow) noexcept {
+  const auto& allowed = shared_.udp_allow;
+  if (std::ranges::none_of(allowed, [&](const auto& prefix) { return prefix.contains(flow.peer); })) {
+    ++counters_.udp_drop_amplifies;
+    return false;
   }
-  if (flow.peer != last_allowed_) {
-    const auto& allowed = shared_.udp_allow;
-    if (std::ranges::none_of(allowed, [&](const auto& prefix) { return prefix.contains(flow.peer); })) {
-      ++counters_.udp_drop_amplifies;
-      return false;
-    }
-    last_allowed_ = flow.peer;
-  }
+  last_allowed_ = flow.peer;
   return true;
 }
 

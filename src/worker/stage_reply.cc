@@ -80,8 +80,6 @@ void Worker::close_if_done(Connection& connection) noexcept {
   queue_op({.kind = TxKind::Close, .conn = connection.id});
 }
 
-void Worker::queue_op(const dataplane::TxOp& op) noexcept { ops_.push_back(op); }
-
 void Worker::submit_ops() noexcept {
   if (!ops_.empty()) {
     transport_.submit(now_, ops_);

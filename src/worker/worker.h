@@ -127,7 +127,10 @@ class Worker final : private LoanReader {
   void end_exchanges() noexcept;
   void drop_exchanges() noexcept;
   [[nodiscard]] bool may_answer(const dataplane::DatagramFlow& flow, std::uint64_t request_bytes,
-                                std::uint64_t answer_bytes) noexcept;
+                                std::uint64_t answer_bytes) noexcept {
+    return answer_bytes <= request_bytes || flow.peer == last_allowed_ || may_amplify(flow);
+  }
+  [[nodiscard]] MR_COLD bool may_amplify(const dataplane::DatagramFlow& flow) noexcept;
   void execute_datagram(const Op& op) noexcept;
   void answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
 
@@ -176,7 +179,7 @@ class Worker final : private LoanReader {
   void send_replies_of(Connection& connection) noexcept;
   void close_if_done(Connection& connection) noexcept;
   void request_close(Connection& connection) noexcept;
-  void queue_op(const dataplane::TxOp& op) noexcept;
+  void queue_op(const dataplane::TxOp& op) noexcept { ops_.push_back(op); }
   void submit_ops() noexcept;
 
   // --- LoanReader: stage_reply.cc
