@@ -244,6 +244,49 @@ TEST_F(DeviceTest, SleepsUntilAFrameComes) {
   std::filesystem::remove_all(folder);
 }
 
+/// A datagram whose checksum the device was asked for: the other end is told that it is good, or it is.
+TEST_F(DeviceTest, DevicesFillAndVouchForChecksums) {
+  const auto folder = std::filesystem::temp_directory_path() / ("dpdk_sums_" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  {
+    const std::string path = folder / "s";
+    const auto host = open(("vhost:" + path).c_str(), 1);
+    const auto guest = host == nullptr ? nullptr : open(("virtio-user:" + path).c_str(), 1);
+    ASSERT_NE(guest, nullptr);
+    for (int i = 0; i < 300 && host->port(0).link() != LinkState::Up; ++i) {
+      ASSERT_TRUE(host->tick());
+      ::usleep(10'000);
+    }
+    // 10.9.0.1 to 10.9.0.2, ports 7 and 9, 22 bytes of zeros. The header's sum is right; the datagram's is the pseudo
+    // header's alone: 0a09 + 0001 + 0a09 + 0002 + 0011 + 001e.
+    constexpr std::uint8_t kFrame[64] = {2,    0, 0,  0,  0, 2, 2, 0, 0,  0,  0,    1,    8,    0,
+                                         0x45, 0, 0,  50, 0, 0, 0, 0, 64, 17, 0x66, 0xa8, 10,   9,
+                                         0,    1, 10, 9,  0, 2, 0, 7, 0,  9,  0,    0x1e, 0x14, 0x44};
+    for (const auto& [from, to] : {std::pair(guest.get(), host.get()), std::pair(host.get(), guest.get())}) {
+      if (!from->port(0).capabilities().tx_udp_checksum || !to->port(0).capabilities().rx_l4_checksum) {
+        continue;
+      }
+      Packet one;
+      ASSERT_EQ(from->port(0).alloc({&one, 1}), 1U);
+      std::memcpy(one.append(sizeof kFrame).data(), kFrame, sizeof kFrame);
+      one.tx = {.l2_bytes = 14, .l3_bytes = 20, .fill_udp_checksum = true};
+      ASSERT_EQ(from->port(0).tx_burst({}, {&one, 1}), 1U) << from->facts().driver;
+      Packet got[2];
+      ASSERT_EQ(to->port(0).rx_burst({}, got), 1U);
+      std::uint32_t sum = 0x0a09 + 0x0001 + 0x0a09 + 0x0002 + 0x0011 + 0x001e;
+      for (std::size_t i = 34; i < 64; i += 2) {
+        sum += static_cast<std::uint32_t>(got[0].first()[i]) << 8 | static_cast<std::uint32_t>(got[0].first()[i + 1]);
+      }
+      sum = (sum & 0xffff) + (sum >> 16);
+      EXPECT_TRUE(got[0].rx.l4_checksum == buf::ChecksumState::Good || (sum & 0xffff) + (sum >> 16) == 0xffff)
+          << from->facts().driver << " " << static_cast<int>(got[0].rx.l4_checksum) << " " << std::hex << sum;
+      EXPECT_NE(got[0].rx.l4_checksum, buf::ChecksumState::Bad);
+    }
+    EXPECT_TRUE(guest->port(0).capabilities().tx_udp_checksum || host->port(0).capabilities().tx_udp_checksum);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 /// A peer that goes is a link that is down, and one that comes is served.
 TEST_F(DeviceTest, APeerMayGoAndComeAgain) {
   const auto folder = std::filesystem::temp_directory_path() / ("dpdk_peer_" + std::to_string(::getpid()));
