@@ -3,9 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <deque>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "dataplane/dpdk/device.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port_spec.h"
+#include "dataplane/dpdk/telemetry.h"
+#include "dataplane/port/capture.h"
+#include "dataplane/wire/toeplitz.h"
 
 namespace millrace::nic {
 namespace {
@@ -15,9 +24,25 @@ constexpr std::uint16_t kMtuMin = 1280;  // of IPv6; less is nobody's
 
 }  // namespace
 
+/// What --telemetry adds: each queue seen through a capture, and a board for each worker's counters.
+struct Inside {
+  Inside(dpdk::Device& device, std::size_t queues)
+      : capture(queues), boards(queues), telemetry(device, capture, boards) {
+    for (std::size_t queue = 0; queue < queues; ++queue) {
+      ports.emplace_back(device.port(static_cast<std::uint16_t>(queue)), capture.tap(queue));
+    }
+  }
+
+  port::Capture capture;
+  std::deque<port::CapturePort> ports;
+  std::vector<dataplane::CounterBoard> boards;
+  dpdk::Telemetry telemetry;
+};
+
 struct Nic::Parts {
   std::unique_ptr<dpdk::Eal> eal;
   std::unique_ptr<dpdk::Device> device;
+  std::unique_ptr<Inside> inside;
 };
 
 Nic::Nic(NicOptions options)
@@ -45,6 +70,7 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
   auto eal = dpdk::Eal::start({.ports = {*spec},
                                .worker_cpus = options.cpus,
                                .memory_bytes = dpdk::Device::memory_bytes(*spec, queues, device_options) + kEalBytes,
+                               .has_telemetry = options.has_telemetry,
                                .extra = options.eal_words,
                                .log = options.log});
   if (!eal) {
@@ -66,6 +92,10 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
                                     facts.queues == 1 ? "" : "s", port.mtu, fmt::join(port.mac, ":"),
                                     fmt::join(addresses, ", ")));
   nic->notes_ = facts.notes;
+  if (options.has_telemetry) {
+    nic->parts_->inside = std::make_unique<Inside>(*nic->parts_->device, queues);
+    nic->lines_.push_back("telemetry at " + dpdk::Telemetry::socket_path());
+  }
   return nic;
 }
 
@@ -73,7 +103,9 @@ std::shared_ptr<void> Nic::enter_thread() { return std::make_shared<dpdk::EalThr
 
 Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t queue,
                                                               stack::StackTransportOptions options) {
-  port::FramePort& port = parts_->device->port(queue);
+  Inside* inside = parts_->inside.get();
+  port::FramePort& port = inside != nullptr ? inside->ports.at(queue) : parts_->device->port(queue);
+  options.board = inside != nullptr ? &inside->boards.at(queue) : nullptr;
   auto host = host_addresses(options_, port.capabilities().mac);
   if (!host) {
     return std::unexpected(host.error());
@@ -83,6 +115,14 @@ Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t queu
                    .zero_copy_bytes_min = options_.lend_bytes_min,
                    .news = options_.cpus.size() > 1 ? &news_ : nullptr,
                    .core = queue};
+  const dpdk::RssFacts& rss = parts_->device->facts().rss;
+  if (!rss.table.empty() && rss.key.size() >= wire::kRssKeyBytes) {
+    wire::RssKey key;
+    std::copy_n(rss.key.begin(), key.size(), key.begin());
+    options.is_ours = [key, table = rss.table, queue](const wire::FlowKey& flow) {
+      return table[wire::rss_hash(key, flow, true) % table.size()] == queue;
+    };
+  }
   return stack::StackTransport::create(port, *host, options);
 }
 
@@ -90,9 +130,24 @@ Result<void> Nic::lend(std::span<std::byte> bytes, std::size_t page_bytes) {
   return parts_->device->register_memory(bytes, page_bytes);
 }
 
+Result<void> Nic::wait_for_link(Duration patience) {
+  constexpr Duration kLook = milliseconds(10);
+  for (Duration waited{}; waited < patience; waited = waited + kLook) {
+    if (auto ticked = tick(); !ticked) {
+      return ticked;
+    }
+    if (parts_->device->port(0).link() == port::LinkState::Up) {
+      return {};
+    }
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kLook.ns));
+  }
+  return fail(fmt::format("{}: nobody is at the other end; start the peer first, or look at the cable", options_.port));
+}
+
 Result<void> Nic::tick() { return parts_->device->tick(); }
 
 void Nic::shut_down() {
+  parts_->inside.reset();
   if (parts_->device != nullptr) {
     parts_->device->shut_down();
   }

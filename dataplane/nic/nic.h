@@ -33,6 +33,7 @@ struct NicOptions {
   std::vector<std::uint32_t> nodes{};    ///< their NUMA nodes
   std::uint32_t lend_bytes_min = 0;      ///< slices from here on are left where they lie; 0: never
   std::uint64_t seed = 0;                ///< secret
+  bool has_telemetry = false;            ///< a socket to look inside and to capture: dpdk/telemetry.h
   /// Gets DPDK's own words, from any thread.
   std::function<void(bool is_error, std::string_view line)> log{};
 };
@@ -54,6 +55,8 @@ class Nic {
 
   /// Lets the device read these bytes where they are, until shut_down().
   Result<void> lend(std::span<std::byte> bytes, std::size_t page_bytes);
+  /// Ticks until the other end is there. An error: it was not within `patience`.
+  Result<void> wait_for_link(Duration patience);
   /// Every 10 to 100 ms: link and resets. An error: the device is gone.
   Result<void> tick();
   /// All transports have ended: nobody reads lent bytes from here on.

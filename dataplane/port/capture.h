@@ -36,7 +36,7 @@ struct CaptureStatus {
 
 class Capture {
  public:
-  /// Of each worker; holds the copies of 2,700 frames of 1,500 bytes, or of 40,000 short ones.
+  /// Of each worker; holds the copies of 2,700 frames of 1,500 bytes, or of 47,000 of 64.
   static constexpr std::size_t kRingBytes = std::size_t{4} << 20;
 
   explicit Capture(std::size_t workers, std::size_t ring_bytes = kRingBytes);

@@ -33,6 +33,7 @@ struct Nic {
   std::uint16_t vlan = 0;                                ///< --vlan; 0: untagged
   std::uint16_t mtu = 1500;                              ///< --mtu
   std::vector<std::string> eal_words{};                  ///< --dpdk-eal
+  bool has_telemetry = false;                            ///< --telemetry
 
   [[nodiscard]] bool is_wanted() const { return !port.empty(); }
 };

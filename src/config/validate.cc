@@ -81,12 +81,12 @@ Result<void> check_nic(Options& options) {
   const Nic& nic = options.nic;
   if (!nic.is_wanted()) {
     const bool is_told = !nic.addresses.empty() || !nic.gateways.empty() || nic.vlan != 0 || nic.mtu != Nic{}.mtu ||
-                         !nic.eal_words.empty();
-    return is_told
-               ? fail(
-                     "--ip, --gateway, --vlan, --mtu and --dpdk-eal are about a network card, and there is none; add "
-                     "--nic PORT or leave them out")
-               : Result<void>{};
+                         !nic.eal_words.empty() || nic.has_telemetry;
+    return is_told ? fail(
+                         "--ip, --gateway, --vlan, --mtu, --telemetry and --dpdk-eal are about a network card, and "
+                         "there is none; add "
+                         "--nic PORT or leave them out")
+                   : Result<void>{};
   }
   if (options.udp_port == 0) {
     return fail(options.unix_path.empty()
