@@ -78,7 +78,7 @@ class AimedCase(ServerCase):
         wires = {port: self.wire(port) for port in [self.port] + [self.base + i for i in range(self.workers)]}
         before = self.asks()
         for i in range(300):
-            key, value = b'key-%d' % i, b'v%d' % i * self.prng.choice((1, 20, 700))
+            key, value = b'some-key-%d' % i, b'v%d' % i * self.prng.choice((1, 20, 700))
             wire = wires[port_of(key)]
             self.assertEqual(wire.ask(b'set %s 5 0 %d\r\n%s\r\n' % (key, len(value), value)), [b'STORED\r\n'])
             self.assertEqual(wire.ask(b'get %s\r\n' % key), [b'VALUE %s 5 %d\r\n%s\r\nEND\r\n' % (key, len(value), value)])
@@ -99,7 +99,7 @@ class AimedCase(ServerCase):
             self.skipTest('libxxhash.so.0 is not installed')
         self.assertEqual(self.ask_for_all(lambda key: self.base + owner_of(key, self.aim)), 0)
         items = [int(self.tcp.stats()['millrace_worker_%d_items' % i]) for i in range(self.workers)]
-        kept = [b'key-%d' % i for i in range(300) if i % 3]
+        kept = [b'some-key-%d' % i for i in range(300) if i % 3]
         self.assertEqual(items, [sum(owner_of(key, self.aim) == i for key in kept) for i in range(self.workers)])
         self.end()
 
@@ -117,7 +117,7 @@ class AimedCase(ServerCase):
         self.tcp.store(b'long', b'v' * 50000)
         for port in ports:
             wire = self.wire(port)
-            self.assertEqual(wire.ask(b'get key-1 key-2 none key-4\r\n')[0].count(b'VALUE'), 3)
+            self.assertEqual(wire.ask(b'get some-key-1 some-key-2 none some-key-4\r\n')[0].count(b'VALUE'), 3)
             self.assertEqual(wire.ask(b'get long\r\n'), [b'VALUE long 0 50000\r\n' + b'v' * 50000 + b'\r\nEND\r\n'])
         self.end()
 

@@ -51,6 +51,7 @@ namespace millrace::protocol::ascii {
   request.ends_reply = true;
   request.exptime = 0;
   request.key = key;
+  request.value = {};  // what stood here may be of a set before, and would travel to another core with the get
   return true;
 }
 
