@@ -67,9 +67,11 @@ static_assert(2 * (protocol::kUdpBodyBytesMax / kDatagramSliceBytesMin + 1) + 1 
 inline constexpr std::uint32_t kBatchKeyBytes = 4096;
 static_assert(kBatchKeyBytes >= 4 * protocol::kKeyBytesMax);
 
-/// Items looked at by store housekeeping in one turn that had nothing else to do, and in one that had.
+/// Items looked at by store housekeeping in one turn that had nothing else to do, and in one that had; and how often:
+/// turns of a few microseconds would spend a tenth of themselves on it.
 inline constexpr std::uint32_t kHousekeepItemsIdle = 256;
-inline constexpr std::uint32_t kHousekeepItemsBusy = 8;
+inline constexpr std::uint32_t kHousekeepItemsBusy = 32;
+inline constexpr std::int64_t kHousekeepEveryUs = 100;
 /// Slots of the connection table looked at for the idle timeout in a turn that slept (there are five a second), and in
 /// one that had something to do or spins.
 inline constexpr std::uint32_t kIdleScanRested = 4096;

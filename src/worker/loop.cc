@@ -111,7 +111,10 @@ void Worker::abort_all() noexcept {
 }
 
 void Worker::housekeep(bool was_idle) noexcept {
-  partition_.housekeep(now_s_, was_idle ? kHousekeepItemsIdle : kHousekeepItemsBusy);
+  if (now_ >= housekeep_at_) {
+    housekeep_at_ = now_ + microseconds(kHousekeepEveryUs);
+    partition_.housekeep(now_s_, was_idle ? kHousekeepItemsIdle : kHousekeepItemsBusy);
+  }
   if (shared_.idle_timeout_s == 0 || connections_.count() == 0) {
     return;
   }

@@ -205,6 +205,7 @@ class Worker final : private LoanReader {
   const std::uint32_t datagram_lend_bytes_min_;
 
   Instant now_{};
+  Instant housekeep_at_{};
   store::Seconds now_s_ = 1;
   std::int64_t wall_s_ = 0;
 
