@@ -28,6 +28,7 @@ from wire import Wire  # noqa: E402
 MILLRACE = CTL = None
 INTERFACE = "mr_seen"
 PORT, WORKERS = 11211, 2
+USER = "nobody"  # whom the server becomes: captures are made with his rights, whoever asks
 
 
 class Inside(unittest.TestCase):
@@ -35,10 +36,11 @@ class Inside(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        shutil.chown(self.folder, USER)
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self.addCleanup(self.log.close)
         self.process = subprocess.Popen(
-            [MILLRACE, "-u", "root", "-m", "64", "-t", str(WORKERS), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
+            [MILLRACE, "-u", USER, "-m", "64", "-t", str(WORKERS), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
              "-U", str(PORT), "--nic", f"tap:{INTERFACE}", "--ip", f"{PEER4}/24", "--telemetry"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.addCleanup(self.end)
@@ -52,6 +54,8 @@ class Inside(unittest.TestCase):
         mac = self.ctl("ports")["port_0"]["mac"]
         run("ip", "neigh", "replace", PEER4, "lladdr", mac, "dev", INTERFACE, "nud", "permanent")
         self.path = re.search(r"telemetry at (\S+)", self.said()).group(1)
+        # Who has become somebody else leaves it behind.
+        self.addCleanup(shutil.rmtree, os.path.dirname(self.path), ignore_errors=True)
 
     def said(self):
         with open(self.log.name, encoding="utf-8") as file:
@@ -120,6 +124,7 @@ class Inside(unittest.TestCase):
     def test_capture_while_a_client_asks(self):
         target = os.path.join(self.folder, "frames")
         os.mkdir(target)
+        shutil.chown(target, USER)
         self.ask(flows=1, rounds=1)  # neighbours are known
         before = self.settled_queues()
         started = self.ctl("capture", "start", "--dir", target, "--frames", "5000", "--seconds", "60")
@@ -161,7 +166,13 @@ class Inside(unittest.TestCase):
 
     def test_what_cannot_be_is_refused_with_a_sentence(self):
         self.assertIn("No such file or directory", self.ctl("capture", "start", "--dir", "/nowhere", status=1))
-        self.assertIn("no file can be made", self.ctl("capture", "start", "--dir", "/proc", status=1))
+        for mode, sentence in ((0o700, "the directory cannot be opened: Permission denied"),
+                               (0o755, "no file can be made in the directory: Permission denied")):
+            forbidden = os.path.join(self.folder, f"roots_{mode:o}")
+            os.mkdir(forbidden)
+            os.chmod(forbidden, mode)
+            self.assertIn(sentence, self.ctl("capture", "start", "--dir", forbidden, status=1))
+            self.assertEqual(os.listdir(forbidden), [])
         os.symlink(self.folder, os.path.join(self.folder, "link"))
         self.assertIn("cannot be opened", self.ctl("capture", "start", "--dir", os.path.join(self.folder, "link"), status=1))
         self.assertIn("BYTES is a whole number from 65536", self.ctl("capture", "start", "--dir", self.folder, "--bytes", "1", status=1))
