@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "bench/load/clock_model.h"
@@ -27,6 +28,7 @@
 #include "bench/load/workload.h"
 #include "bench/load/workload_options.h"
 #include "dataplane/api/endpoint.h"
+#include "dataplane/nic/nic.h"
 #include "dataplane/uring/uring_transport.h"
 #include "protocol/udp_frame.h"
 
@@ -38,6 +40,7 @@ std::atomic<bool> g_stop = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 constexpr Duration kFactsPatience = seconds(2);
+constexpr Duration kLinkPatience = seconds(10);
 constexpr std::size_t kDatagramBytesMax = 65507;  // of UDP over IPv4 (RFC 768, RFC 791)
 
 /// For people and for results of other hosts: nothing is timed with it.
@@ -80,6 +83,60 @@ Result<std::unique_ptr<dataplane::Transport>> make_transport(std::uint32_t conne
   }
   return std::unique_ptr<dataplane::Transport>(std::move(*made));
 }
+
+/// The card and who looks after it; null without --nic.
+struct Card {
+  std::unique_ptr<nic::Nic> nic;
+  std::jthread ticker;  ///< ends before the card
+
+  static Result<Card> open(const Options& options) {
+    Card card;
+    if (options.nic.empty()) {
+      return card;
+    }
+    nic::NicOptions wanted{.port = options.nic,
+                           .addresses = options.nic_addresses,
+                           .gateways = options.nic_gateways,
+                           .vlan = options.nic_vlan,
+                           .mtu = options.nic_mtu,
+                           .seed = options.seed,
+                           .log = [](bool is_error, std::string_view line) {
+                             if (is_error) {
+                               fmt::print(stderr, "DPDK: {}\n", line);
+                             }
+                           }};
+    wanted.cpus.assign(options.cores.begin(), options.cores.begin() + options.threads);
+    auto opened = nic::Nic::open(wanted);
+    if (!opened) {
+      return std::unexpected(opened.error());
+    }
+    card.nic = std::move(*opened);
+    if (auto linked = card.nic->wait_for_link(kLinkPatience); !linked) {
+      return std::unexpected(linked.error());
+    }
+    card.ticker = std::jthread([nic = card.nic.get()](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        (void)nic->tick();  // a card that is gone makes requests unanswered, which is reported
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+    });
+    return card;
+  }
+
+  Result<std::unique_ptr<dataplane::Transport>> transport(std::uint32_t thread, std::uint32_t connections) {
+    if (nic == nullptr) {
+      return make_transport(connections);
+    }
+    // Of this thread, for as long as it lives: behind its transport.
+    thread_local std::shared_ptr<void> in_dpdk;
+    in_dpdk = nic->enter_thread();
+    auto made = nic->transport(static_cast<std::uint16_t>(thread), {.connections_max = connections});
+    if (!made) {
+      return std::unexpected(made.error());
+    }
+    return std::move(*made);
+  }
+};
 
 /// The model on the records that were replayed. Nothing when they are not the first ones of the trace.
 std::optional<ModelReport> model(const Options& options, const Trace& trace, const PhaseReport& phase) {
@@ -176,9 +233,14 @@ Result<WholeReport> run(const Options& options) {
   if (!server) {
     return std::unexpected(server.error());
   }
+  auto card = Card::open(options);
+  if (!card) {
+    return std::unexpected(card.error());
+  }
   WholeReport report{.run = {},
                      .started_unix_ms = unix_ms_now(),
-                     .server = server_facts(*server, kFactsPatience),
+                     .server = card->nic == nullptr ? server_facts(*server, kFactsPatience)
+                                                    : server_facts_beyond(*server, options.nic),
                      .generators = {generator_facts(options)},
                      .workload = workload_facts(options),
                      .model = {},
@@ -191,7 +253,8 @@ Result<WholeReport> run(const Options& options) {
   stop_on_interrupt();
   Generator generator(
       options, *workload, *server, options.is_replay() ? &trace : nullptr,
-      [](std::uint32_t, std::uint32_t connections) { return make_transport(connections); }, (*watch)->hooks());
+      [&card](std::uint32_t thread, std::uint32_t connections) { return card->transport(thread, connections); },
+      (*watch)->hooks());
   auto ran = generator.run(g_stop);
   if (!ran) {
     return std::unexpected(ran.error());

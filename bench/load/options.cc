@@ -34,6 +34,43 @@ CLI::Validator one_of(const std::map<std::string, Value>& values) {
   return CLI::CheckedTransformer(values, CLI::ignore_case).description("");
 }
 
+/// What is said of a card, before it is read.
+struct CardWords {
+  std::vector<std::string> addresses;
+  std::vector<std::string> gateways;
+};
+
+Result<void> complete_card(const CardWords& words, Options& options) {
+  for (const std::string& text : words.addresses) {
+    const auto address = dataplane::InterfaceAddress::parse(text);
+    if (!address) {
+      return fail("--nic-ip: " + address.error().what + ".");
+    }
+    options.nic_addresses.push_back(*address);
+  }
+  for (const std::string& text : words.gateways) {
+    const auto address = dataplane::parse_ip(text);
+    if (!address) {
+      return fail("--nic-gateway: " + address.error().what + ".");
+    }
+    options.nic_gateways.push_back(*address);
+  }
+  if (options.nic.empty()) {
+    const bool is_told = !options.nic_addresses.empty() || !options.nic_gateways.empty() || options.nic_vlan != 0;
+    return is_told ? fail("--nic-ip, --nic-gateway and --nic-vlan are about a card: add --nic PORT.") : Result<void>{};
+  }
+  if (!options.uses_udp) {
+    return fail("--nic carries datagrams only: add --udp.");
+  }
+  if (options.nic_addresses.empty()) {
+    return fail("--nic: the card needs an address that nobody else has: add --nic-ip 10.0.0.3/24, say.");
+  }
+  if (options.cores.empty()) {
+    return fail("--nic is polled: give each thread a core to itself (--cores).");
+  }
+  return {};
+}
+
 Result<void> complete_pace(Options& options, bool has_warmup) {
   if (options.is_replay() && options.finds_knee) {
     return fail("--find-knee searches a steady mode: a replay has no knee of its own.");
@@ -132,6 +169,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   Options options;
   std::string server;
   WorkloadWords workload;
+  CardWords cards;
   bool lists_scenarios = false;
   options.modes = {Mode::Get};
 
@@ -153,6 +191,17 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       "with --udp, of a Millrace with --udp-aim: each socket leads to one worker and asks only for keys that it "
       "owns, drawn from the order as a whole until one fits. So among one worker's keys popularity is as said, "
       "but each worker gets requests by its sockets (as many for each) and not by its keys' popularity");
+
+  section("Network card (DPDK)");
+  app.add_option("--nic", options.nic,
+                 "with --udp: reach the server by this port, past the kernel, a queue a thread: 0000:03:00.0, "
+                 "memif:PATH, af_packet:IF, ...");
+  app.add_option("--nic-ip", cards.addresses, "its address, such as 10.0.0.3/24; may be repeated")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--nic-gateway", cards.gateways, "a router on that network; may be repeated")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--nic-vlan", options.nic_vlan, "802.1Q VLAN of its frames")->check(CLI::Range(0, 4094));
+  app.add_option("--nic-mtu", options.nic_mtu, "longest IP datagram; default 1500")->check(CLI::Range(1280, 9216));
 
   section("Generator");
   app.add_option("--threads", options.threads, "load threads, each with connections of its own")
@@ -255,6 +304,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     if (auto parsed = parse_server(server, options.host, options.port); !parsed) {
       return std::unexpected(parsed.error());
     }
+  }
+  if (auto completed = complete_card(cards, options); !completed) {
+    return std::unexpected(completed.error());
   }
   if (auto completed = complete_pace(options, warmup_option->count() > 0); !completed) {
     return std::unexpected(completed.error());

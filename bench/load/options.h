@@ -13,6 +13,7 @@
 #include "bench/load/protocol/protocol.h"
 #include "bench/load/schedule.h"
 #include "bench/load/size_distribution.h"
+#include "dataplane/api/interface_address.h"
 
 namespace millrace::load {
 
@@ -23,6 +24,12 @@ struct Options {
   std::string unix_path;  ///< instead of host and port, when not empty
   bool uses_udp = false;
   bool aims = false;  ///< each request to the UDP port of the worker that owns its key
+  // Network card of ours: the server is asked over it, past the kernel
+  std::string nic;
+  std::vector<dataplane::InterfaceAddress> nic_addresses;
+  std::vector<dataplane::IpBytes> nic_gateways;
+  std::uint16_t nic_vlan = 0;
+  std::uint16_t nic_mtu = 1500;
   // Generator
   std::uint32_t threads = 1;
   std::vector<std::uint32_t> cores;  ///< thread i is bound to core i of the list; empty: not bound

@@ -211,15 +211,13 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
     const std::string said = log_sink().take_last_error();
     return fail("DPDK cannot start (" + eal->command_line_ + "): " + (said.empty() ? rte_strerror(error) : said));
   }
-  eal->is_running_ = true;
   return eal;
 }
 
-Eal::~Eal() {
-  if (is_running_) {
-    rte_eal_cleanup();
-  }
-}
+// No rte_eal_cleanup(): DPDK's interrupt thread goes on running behind it, and when a driver has just unregistered a
+// descriptor (memif, whose peer left) looks through handles in memory that is unmapped by then: one end in three was a
+// segmentation fault with 22.11. The end of the process gives everything back.
+Eal::~Eal() = default;
 
 EalThread::EalThread() {
   if (rte_lcore_id() != LCORE_ID_ANY) {

@@ -56,7 +56,6 @@ class Eal {
 
   std::atomic<std::uint32_t> instances_{0};
   bool has_huge_pages_ = false;
-  bool is_running_ = false;
   std::string command_line_;
 };
 

@@ -94,12 +94,13 @@ void NeighborCache::stop_asking(Entry& entry) noexcept {
   *at = asking_[--asking_count_];
 }
 
-NeighborCache::Resolution NeighborCache::resolve(Instant now, const IpAddress& target, bool is_router,
-                                                 buf::Packet& packet) noexcept {
+NeighborCache::Entry* NeighborCache::find_or_ask(Instant now, const IpAddress& target, bool is_router,
+                                                 Drop& drop) noexcept {
   Entry* entry = find(target);
   if (entry != nullptr && entry->state == State::Failed) {
     if (now < entry->reachable_until) {
-      return {.drop = Drop::NeighborUnreachable};
+      drop = Drop::NeighborUnreachable;
+      return nullptr;
     }
     entry->state = State::Free;
     entry = nullptr;
@@ -107,13 +108,29 @@ NeighborCache::Resolution NeighborCache::resolve(Instant now, const IpAddress& t
   if (entry == nullptr) {
     entry = make(now, target);
     if (entry == nullptr || !start_asking(now, *entry, State::Incomplete)) {
-      return {.drop = Drop::NeighborTableFull};
+      drop = Drop::NeighborTableFull;
+      return nullptr;
     }
   }
   entry->used_at = now;
   entry->is_router = is_router;
+  return entry;
+}
+
+NeighborCache::Reach NeighborCache::reach(Instant now, const IpAddress& target, bool is_router) noexcept {
+  Drop drop = Drop::None;
+  const Entry* entry = find_or_ask(now, target, is_router, drop);
+  return entry == nullptr ? Reach::Nobody : entry->state == State::Incomplete ? Reach::Asking : Reach::Known;
+}
+
+NeighborCache::Resolution NeighborCache::resolve(Instant now, const IpAddress& target, bool is_router,
+                                                 buf::Packet& packet) noexcept {
+  Resolution resolution;
+  Entry* entry = find_or_ask(now, target, is_router, resolution.drop);
+  if (entry == nullptr) {
+    return resolution;
+  }
   if (entry->state == State::Incomplete) {
-    Resolution resolution;
     enqueue(*entry, packet, resolution);
     return resolution;
   }

@@ -78,6 +78,13 @@ class NeighborCache {
   /// The MAC of `target` (an address on the link). Not known: `packet` is taken to wait, or dropped.
   [[nodiscard]] Resolution resolve(Instant now, const wire::IpAddress& target, bool is_router,
                                    buf::Packet& packet) noexcept;
+  enum class Reach : std::uint8_t {
+    Known,
+    Asking,
+    Nobody,  ///< asked, and nobody answered; or there is no room to ask
+  };
+  /// The same without a packet: whether resolve() would know, and if not, it is asked for from here on.
+  [[nodiscard]] Reach reach(Instant now, const wire::IpAddress& target, bool is_router) noexcept;
   /// An answer (ARP reply, neighbour advertisement), asked for or not. False: it was about nobody we know.
   bool on_answer(Instant now, const wire::IpAddress& from, const wire::MacAddress& mac) noexcept;
   /// A request aimed at us names its sender.
@@ -149,6 +156,9 @@ class NeighborCache {
 
   [[nodiscard]] std::size_t set_of(const wire::IpAddress& address) const noexcept;
   [[nodiscard]] Entry* find(const wire::IpAddress& address) noexcept;
+  /// The entry, made and being asked for if there was none; null: `drop` says why.
+  [[nodiscard]] Entry* find_or_ask(Instant now, const wire::IpAddress& target, bool is_router,
+                                   wire::Drop& drop) noexcept;
   [[nodiscard]] Entry* make(Instant now, const wire::IpAddress& address) noexcept;
   [[nodiscard]] static bool is_asking(State state) noexcept {
     return state == State::Incomplete || state == State::Probing || state == State::Searching;

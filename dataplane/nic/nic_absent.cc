@@ -22,6 +22,8 @@ Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t, sta
 
 Result<void> Nic::lend(std::span<std::byte>, std::size_t) { return {}; }
 
+Result<void> Nic::wait_for_link(Duration) { return {}; }
+
 Result<void> Nic::tick() { return {}; }
 
 void Nic::shut_down() {}

@@ -73,6 +73,11 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   return count;
 }
 
+ip::NeighborCache::Reach HostStack::reach(Instant now, const wire::IpAddress& destination) noexcept {
+  const auto next_hop = host_.next_hop(destination);
+  return next_hop ? neighbors_.reach(now, *next_hop, host_.is_gateway(*next_hop)) : ip::NeighborCache::Reach::Nobody;
+}
+
 std::uint32_t HostStack::payload_bytes_max(Instant now, const wire::IpAddress& destination) const noexcept {
   return path_mtu_.of(now, destination) - ip::ip_header_bytes(destination.is_v4(), false) -
          static_cast<std::uint32_t>(wire::kUdpBytes);

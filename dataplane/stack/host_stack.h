@@ -111,6 +111,8 @@ class HostStack {
   [[nodiscard]] const StackCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const ip::NeighborCache& neighbors() const noexcept { return neighbors_; }
   [[nodiscard]] const ip::HostAddresses& addresses() const noexcept { return host_; }
+  /// Whether a datagram to `destination` would leave at once; if not, its next hop is asked for from here on.
+  [[nodiscard]] ip::NeighborCache::Reach reach(Instant now, const wire::IpAddress& destination) noexcept;
   /// Of a path: what a UDP payload may have to go in one frame.
   [[nodiscard]] std::uint32_t payload_bytes_max(Instant now, const wire::IpAddress& destination) const noexcept;
 

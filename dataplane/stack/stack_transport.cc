@@ -19,6 +19,7 @@ using dataplane::TxOp;
 
 constexpr std::uint32_t kEphemeralFirst = 49'152;  // RFC 6335 6: dynamic ports
 constexpr std::uint32_t kEphemeralPorts = 16'384;
+constexpr std::uint32_t kPortsTriedForOurs = 4096;
 constexpr std::uint32_t kSendsPerConnection = 64;
 constexpr Duration kShowEvery = milliseconds(50);
 constexpr Duration kPause = nanoseconds(50);  // about what one pause takes
@@ -158,6 +159,9 @@ std::size_t StackTransport::rest(Instant now, std::span<Event> out, Duration wai
 }
 
 std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept {
+  if (MR_UNLIKELY(!opening_.empty())) {
+    open_waiting(now);
+  }
   std::size_t count = tell_pending(out);
   count += tell_held(out.subspan(count));
   // As many as there is room for: each makes one event at most.
@@ -249,6 +253,25 @@ std::size_t StackTransport::tell_held(std::span<Event> out) noexcept {
     }
   }
   return count;
+}
+
+void StackTransport::open_waiting(Instant now) noexcept {
+  std::erase_if(opening_, [&](std::uint32_t slot) {
+    Connection& connection = connections_[slot];
+    switch (stack_.reach(now, connection.flow.destination)) {
+      case ip::NeighborCache::Reach::Asking:
+        return false;
+      case ip::NeighborCache::Reach::Known:
+        connection.is_opening = false;
+        pending_.push_back({.kind = EventKind::Opened, .conn = id_of(slot)});
+        return true;
+      case ip::NeighborCache::Reach::Nobody:
+        connection.is_opening = false;
+        close(id_of(slot), connection, CloseReason::ConnectFailed);
+        return true;
+    }
+    return false;
+  });
 }
 
 /// Last: when nothing is pending, every Send that named them was Released.
@@ -369,6 +392,10 @@ void StackTransport::close(ConnId id, Connection& connection, CloseReason reason
   if (connection.is_resuming) {
     std::erase(resuming_, id.slot);
   }
+  if (connection.is_opening) {
+    std::erase(opening_, id.slot);
+    connection.is_opening = false;
+  }
   connection.held.clear();
   connection.is_open = false;
   connection.reason = reason;
@@ -394,6 +421,11 @@ Status StackTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noex
   std::uint16_t port = 0;
   for (std::uint32_t tries = 0; tries < kEphemeralPorts && !socket; ++tries) {
     port = static_cast<std::uint16_t>(kEphemeralFirst + next_port_++ % kEphemeralPorts);
+    const wire::FlowKey answer{
+        .source = *peer, .destination = *source, .source_port = to.port(), .destination_port = port};
+    if (options_.is_ours && tries < kPortsTriedForOurs && !options_.is_ours(answer)) {
+      continue;
+    }
     socket = stack_.bind_udp(port);
   }
   if (!socket) {
@@ -407,7 +439,8 @@ Status StackTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noex
       .source = *source, .destination = *peer, .source_port = port, .destination_port = to.port()};
   conn = id_of(slot);
   ++counters_.connections_open;
-  pending_.push_back({.kind = EventKind::Opened, .conn = conn});
+  connections_[slot].is_opening = true;
+  opening_.push_back(slot);
   return Status::Ok;
 }
 

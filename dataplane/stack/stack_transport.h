@@ -1,5 +1,6 @@
 // Our own network stack as a Transport: datagrams only. As a server its bound ports are datagram listeners (rules 15 to
-// 17), as a client each connection is a local port of its own (rule 14); connections of streams are Unsupported.
+// 17), as a client each connection is a local port of its own (rule 14), and open once the next hop's MAC is known: so
+// many may send their first datagram at once. Connections of streams are Unsupported.
 //
 // Thread: create() on any; then the core that owns the port; waker().wake() on any.
 // Ownership: borrows the port, which outlives it. Bytes and flows of events are its own (or the port's) until the next
@@ -12,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,6 +33,9 @@ struct StackTransportOptions {
   /// What the first of them has for its number, in Event::listener and DatagramFlow::socket.
   std::uint16_t socket_base = 0;
   std::uint32_t connections_max = 0;  ///< to connect() at once
+  /// Whether what a peer answers (a flow as it will come) lands on this core; unset: it does. connect() takes a port
+  /// for which it is so, if it finds one.
+  std::function<bool(const wire::FlowKey&)> is_ours{};
   StackOptions stack{};
   dataplane::CounterBoard* board = nullptr;  ///< shows visit_counters() to other threads; outlives the transport
 };
@@ -61,7 +66,8 @@ class StackTransport final : public dataplane::Transport {
  private:
   struct Connection {
     std::uint32_t generation = 0;
-    bool is_open = false;  ///< not: free, or in closing_
+    bool is_open = false;     ///< not: free, or in closing_
+    bool is_opening = false;  ///< in opening_; is_open too
     bool is_paused = false;
     bool is_resuming = false;  ///< in resuming_
     dataplane::CloseReason reason{};
@@ -77,6 +83,7 @@ class StackTransport final : public dataplane::Transport {
   [[nodiscard]] std::size_t rest(Instant now, std::span<dataplane::Event> out, Duration wait) noexcept;
   [[nodiscard]] std::size_t tell_pending(std::span<dataplane::Event> out) noexcept;
   [[nodiscard]] std::size_t tell_held(std::span<dataplane::Event> out) noexcept;
+  void open_waiting(Instant now) noexcept;
   [[nodiscard]] std::size_t tell_closed(std::span<dataplane::Event> out) noexcept;
   [[nodiscard]] bool tell(const Datagram& datagram, dataplane::DatagramFlow& flow, dataplane::Event& event) noexcept;
   void take_refusals() noexcept;
@@ -114,6 +121,7 @@ class StackTransport final : public dataplane::Transport {
   std::uint16_t listeners_ = 0;
   std::uint32_t next_port_ = 0;
   std::vector<std::uint32_t> resuming_;  ///< connections with something held to tell
+  std::vector<std::uint32_t> opening_;   ///< connections whose next hop is being asked for
   std::vector<std::uint32_t> closing_;   ///< connections whose Closed is to be told
   std::deque<std::string> told_held_;    ///< viewed by events until the next poll()
   std::uint64_t held_bytes_ = 0;

@@ -22,8 +22,9 @@ inline void pause_processor() noexcept {
 
 class NapSchedule {
  public:
-  /// Looks in a row before the first nap: with a pause between them some 10 to 50 us.
-  static constexpr std::uint32_t kLooks = 256;
+  /// Looks in a row before the first nap: with a pause between them some 0.1 to 0.5 ms. Less, and two hosts that play
+  /// ping-pong send each other to sleep.
+  static constexpr std::uint32_t kLooks = 4096;
   static constexpr Duration kFirst = microseconds(50);
   static constexpr Duration kLongest = milliseconds(1);
 

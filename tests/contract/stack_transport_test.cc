@@ -348,6 +348,26 @@ TEST_P(StackContract, Rule14NobodyThereIsAReset) {
   finish();
 }
 
+TEST_P(StackContract, Rule14NobodyOnTheLink) {
+  if (GetParam().lends) {
+    GTEST_SKIP() << "three seconds of asking, and nothing to lend";
+  }
+  auto nobody = Endpoint::resolve(GetParam().is_v4 ? "10.0.0.77" : "2001:db8::77", kPeerPort);
+  nobody->front().is_datagram = true;
+  ConnId conn;
+  ASSERT_EQ(transport->connect(nobody->front(), conn), Status::Ok);
+  ConnId given_up;
+  ASSERT_EQ(transport->connect(nobody->front(), given_up), Status::Ok);
+  driver.poll();
+  driver.abort(given_up);
+  EXPECT_TRUE(until([&] { return driver.is_closed(given_up); }));
+  EXPECT_EQ(driver.close_reason(given_up), CloseReason::Requested);
+  EXPECT_TRUE(until([&] { return driver.is_closed(conn); }));
+  EXPECT_EQ(driver.close_reason(conn), CloseReason::ConnectFailed);
+  EXPECT_EQ(driver.count(EventKind::Opened), 0U);
+  finish();
+}
+
 TEST_P(StackContract, Rule15Listeners) {
   const std::vector<std::size_t> sizes = {0, 1, 8, 100, 1400, 1472, 3000, 20'000};
   for (const std::size_t size : sizes) {

@@ -141,6 +141,12 @@ Json workload_facts(const Options& options) {
   return json;
 }
 
+Json server_facts_beyond(const dataplane::Endpoint& server, const std::string& nic) {
+  Json json;
+  json.add("address", server.text());
+  return json.add("unanswered", fmt::format("It is reached by {} alone, and not asked over TCP.", nic));
+}
+
 Json server_facts(const dataplane::Endpoint& server, Duration patience) {
   Json json;
   json.add("address", server.text());

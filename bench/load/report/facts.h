@@ -18,4 +18,7 @@ namespace millrace::load {
 /// `stats settings`; else `unanswered` says why not. A server that answers something else is no error.
 [[nodiscard]] Json server_facts(const dataplane::Endpoint& server, Duration patience);
 
+/// Of a server that only the card `nic` reaches: its address. Its facts are asked for over TCP, by the kernel.
+[[nodiscard]] Json server_facts_beyond(const dataplane::Endpoint& server, const std::string& nic);
+
 }  // namespace millrace::load

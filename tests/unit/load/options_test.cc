@@ -293,6 +293,12 @@ TEST(Options, RefuseWhatMakesNoSense) {
       {"--server", "[::1"},
       {"--server", "a:1", "--unix", "/tmp/x"},
       {"--unheard-of"},
+      {"--nic", "memif:/m", "--nic-ip", "10.0.0.3/24", "--cores", "1"},
+      {"--nic", "memif:/m", "--nic-ip", "10.0.0.3/24", "--udp"},
+      {"--nic", "memif:/m", "--udp", "--cores", "1"},
+      {"--nic", "memif:/m", "--nic-ip", "10.0.0.3", "--udp", "--cores", "1"},
+      {"--nic", "memif:/m", "--nic-ip", "10.0.0.3/24", "--nic-gateway", "x", "--udp", "--cores", "1"},
+      {"--nic-ip", "10.0.0.3/24"},
       {"stray"},
   };
   for (const auto& words : wrong) {
@@ -304,6 +310,18 @@ TEST(Options, RefuseWhatMakesNoSense) {
     ASSERT_FALSE(parsed) << line;
     EXPECT_FALSE(parsed.error().what.empty());
   }
+}
+
+TEST(Options, ACardIsDescribed) {
+  const Options options =
+      must_parse({"--udp", "--nic", "memif:/m", "--nic-ip", "10.0.0.3/24", "--nic-ip=fd00::3/64", "--nic-gateway",
+                  "10.0.0.1", "--nic-vlan", "7", "--nic-mtu", "9000", "--cores", "1"});
+  EXPECT_EQ(options.nic, "memif:/m");
+  ASSERT_EQ(options.nic_addresses.size(), 2U);
+  EXPECT_EQ(options.nic_addresses[1].text(), "fd00::3/64");
+  EXPECT_EQ(options.nic_gateways.size(), 1U);
+  EXPECT_EQ(options.nic_vlan, 7);
+  EXPECT_EQ(options.nic_mtu, 9000);
 }
 
 TEST(Options, HelpIsNotAnError) {
