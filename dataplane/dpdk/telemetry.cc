@@ -128,7 +128,7 @@ Result<std::optional<std::size_t>> read_worker(const Subject& of, std::string_vi
 }
 
 /// Of drops and the stack's counters only those that are not 0: there are many, and an answer is bounded.
-template <CounterKind kKind>
+template <CounterKind Wanted>
 int tell_counters(const Subject& of, std::string_view word, rte_tel_data* answer) {
   const auto wanted = read_worker(of, word);
   if (!wanted) {
@@ -139,9 +139,9 @@ int tell_counters(const Subject& of, std::string_view word, rte_tel_data* answer
     if (*wanted && **wanted != worker) {
       continue;
     }
-    all.add_dict((kKind == CounterKind::Queue ? "queue_" : "worker_") + std::to_string(worker), [&](Dict& one) {
+    all.add_dict((Wanted == CounterKind::Queue ? "queue_" : "worker_") + std::to_string(worker), [&](Dict& one) {
       of.boards[worker].read([&](CounterKind kind, std::string_view name, std::uint64_t value) {
-        if (kind == kKind && (value != 0 || kind == CounterKind::Queue)) {
+        if (kind == Wanted && (value != 0 || kind == CounterKind::Queue)) {
           one.add(std::string(name).c_str(), value);
         }
       });
@@ -178,13 +178,13 @@ int stop_capture(const Subject& of, std::string_view, rte_tel_data* answer) {
   return of.capture.stop() ? tell_capture(of, {}, answer) : refuse(answer, "capture: none is running");
 }
 
-template <auto kTell>
+template <auto Tell>
 int command(const char*, const char* words, rte_tel_data* answer) noexcept {
   const std::lock_guard lock(subject_mutex);
   if (!subject) {
     return refuse(answer, "the server is ending");
   }
-  return kTell(*subject, words == nullptr ? std::string_view() : std::string_view(words), answer);
+  return Tell(*subject, words == nullptr ? std::string_view() : std::string_view(words), answer);
 }
 
 void register_commands() {
