@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <deque>
-
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <optional>
 #include <thread>
 
 #include "dataplane/dpdk/device.h"
@@ -21,6 +21,17 @@ namespace {
 
 constexpr std::uint64_t kEalBytes = 32ULL << 20;
 constexpr std::uint16_t kMtuMin = 1280;  // of IPv6; less is nobody's
+
+/// Of devices that draw a MAC each time they are made: one that stays, so that neighbours need not find out that a
+/// process was started again. It follows from the address, which nobody else on the link has either.
+std::optional<port::MacBytes> mac_of(const dpdk::PortSpec& spec, const dataplane::InterfaceAddress& own) {
+  if (spec.kind != dpdk::PortKind::Memif && spec.kind != dpdk::PortKind::Vhost &&
+      spec.kind != dpdk::PortKind::VirtioUser) {
+    return std::nullopt;
+  }
+  const dataplane::IpBytes& bytes = own.address;
+  return port::MacBytes{0x02, 0x4d, bytes[12], bytes[13], bytes[14], bytes[15]};
+}
 
 }  // namespace
 
@@ -64,8 +75,10 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
                             options.mtu, kMtuMin));
   }
   const auto queues = static_cast<std::uint16_t>(options.cpus.size());
-  const dpdk::DeviceOptions device_options{
-      .mtu = options.mtu, .external_max = options.lend_bytes_min > 0 ? 1024U : 0U, .worker_nodes = options.nodes};
+  const dpdk::DeviceOptions device_options{.mtu = options.mtu,
+                                           .external_max = options.lend_bytes_min > 0 ? 1024U : 0U,
+                                           .mac = mac_of(*spec, options.addresses.front()),
+                                           .worker_nodes = options.nodes};
   std::unique_ptr<Nic> nic(new Nic(options));
   auto eal = dpdk::Eal::start({.ports = {*spec},
                                .worker_cpus = options.cpus,

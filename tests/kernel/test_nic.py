@@ -1,0 +1,255 @@
+"""A server with a card of its own (--nic): another process of ours at the other end of a memif, and this kernel at the other end of a
+TAP device and of a veth pair.
+
+    test_nic.py MILLRACE MILLRACE_LOAD    exit status 77, with a sentence, where it takes root or a namespace and there is none
+
+Answers are right over IPv4 and IPv6, with one queue and with two, beside TCP by the kernel; tshark, at the kernel's end, finds no
+malformed frame; a generator that is killed does not take the server with it; an idle server rests.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+from kernel_peer import PEER4, PEER6, give_addresses, run, run_inside, tshark  # noqa: E402
+from test_dpdk import switch_checksum_offload_off  # noqa: E402
+from udp_wire import UdpWire  # noqa: E402
+from wire import Wire  # noqa: E402
+
+MILLRACE = LOAD = None
+PORT = 11211
+SEED = int(os.environ.get("MILLRACE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+class Card(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.prng = random.Random(SEED)
+
+    def serve(self, nic, *arguments, workers=1):
+        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
+        self.addCleanup(self.log.close)
+        self.process = subprocess.Popen(
+            [MILLRACE, "-u", "root", "-m", "64", "-t", str(workers), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
+             "-U", str(PORT), "--nic", nic, "--ip", f"{PEER4}/24", "--ip", f"{PEER6}/64", *arguments],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.addCleanup(self.end)
+        self.wait_for(self.is_serving)
+
+    def said(self):
+        with open(self.log.name, encoding="utf-8") as file:
+            return file.read()
+
+    def is_serving(self):
+        self.assertIsNone(self.process.poll(), self.said())
+        try:
+            socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def end(self):
+        self.process.terminate()
+        self.assertEqual(self.process.wait(timeout=30), 0, self.said())
+        self.assertNotRegex(self.said(), "ERROR: |WARNING: ThreadSanitizer|runtime error:")
+
+    def wait_for(self, condition, seconds=30):
+        until = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), until, self.said())
+            time.sleep(0.05)
+
+    def stats(self):
+        with Wire(port=PORT, timeout=30) as tcp:
+            return tcp.stats()
+
+    # --- the kernel's clients
+
+    def is_reached(self):
+        return subprocess.run(["ping", "-n", "-c", "1", "-W", "1", PEER4], capture_output=True).returncode == 0
+
+    def ping(self):
+        for address in (PEER4, PEER6):
+            for size in (0, 56, 1472, 4000):
+                text = run("ping", "-n", "-c", "5", "-i", "0.02", "-W", "2", "-s", str(size), address, check=False)
+                self.assertIn(" 0% packet loss", text, text)
+
+    def ask(self, flows=8, rounds=20):
+        """What one client stores, over either family or TCP, another finds."""
+        wires = [UdpWire(PORT, host=(PEER4, PEER6)[i % 2]) for i in range(flows)]
+        for i in range(flows * rounds):
+            key, value = b"key_%d" % self.prng.randrange(10_000), b"v" * self.prng.choice((0, 1, 60, 900, 1300))
+            with_whom = self.prng.choice(wires)
+            self.assertEqual(with_whom.ask(b"set %s 0 0 %d\r\n%s\r\n" % (key, len(value), value)), [b"STORED\r\n"])
+            answer = b"VALUE %s 0 %d\r\n%s\r\nEND\r\n" % (key, len(value), value)
+            self.assertEqual(self.prng.choice(wires).ask(b"get %s\r\n" % key), [answer])
+        with Wire(port=PORT, timeout=30) as tcp:
+            long = bytes(self.prng.randrange(97, 123) for _ in range(20_000))
+            self.assertEqual(tcp.ask(b"set long 0 0 %d\r\n%s\r\n" % (len(long), long)), b"STORED")
+        # Fifteen datagrams.
+        self.assertEqual(wires[0].ask(b"get long\r\n"), [b"VALUE long 0 20000\r\n" + long + b"\r\nEND\r\n"])
+        self.assertEqual(wires[1].ask(b"get long\r\n"), [b"VALUE long 0 20000\r\n" + long + b"\r\nEND\r\n"])
+        for wire in wires:
+            wire.close()
+
+    def test_tap(self):
+        self.serve("tap:mr_card")
+        run("ip", "link", "set", "mr_card", "up")
+        give_addresses("mr_card")
+        self.wait_for(self.is_reached)
+        self.ping()
+        self.ask()
+        self.rests()
+
+    def rests(self):
+        """Nobody asks: what the server uses of a processor is a few hundred looks a second."""
+        def used_s():
+            with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+                words = file.read().rpartition(")")[2].split()
+            return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.5)
+        before = used_s()
+        time.sleep(2)
+        self.assertLess(used_s() - before, 1.0, "it does not rest")
+
+    def veth(self, workers):
+        queues = ["numrxqueues", str(workers), "numtxqueues", str(workers)]
+        run("ip", "link", "add", "mr_kernel", *queues, "type", "veth", "peer", "name", "mr_dpdk", *queues)
+        self.addCleanup(run, "ip", "link", "del", "mr_kernel", check=False)
+        switch_checksum_offload_off("mr_kernel")
+        with open("/proc/sys/net/ipv6/conf/mr_dpdk/disable_ipv6", "w", encoding="ascii") as file:
+            file.write("1")  # else the kernel speaks on our end, too
+        run("ip", "link", "set", "mr_dpdk", "up")
+        run("ip", "link", "set", "mr_kernel", "up")
+        give_addresses("mr_kernel")
+
+    def af_packet(self, workers):
+        self.veth(workers)
+        capture = os.path.join(self.folder, "seen.pcapng")
+        watch = None
+        if shutil.which("dumpcap") is not None:
+            watch = subprocess.Popen(["dumpcap", "-q", "-i", "mr_kernel", "-w", capture], stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.PIPE, text=True)
+            for line in watch.stderr:
+                if line.startswith("File:"):
+                    break
+        self.serve("af_packet:mr_dpdk", workers=workers)
+        self.wait_for(self.is_reached)
+        self.ping()
+        self.ask(flows=24)
+        # Each core has to find its neighbours again, wherever their answers land.
+        run("ip", "neigh", "flush", "dev", "mr_kernel")
+        self.ask(flows=24, rounds=2)
+        stats = self.stats()
+        for queue in range(workers):
+            self.assertGreater(int(stats[f"millrace_queue_{queue}_rx_frames"]), 0, stats)
+        if workers > 1:
+            self.assertGreater(int(stats["millrace_stack_news_taken"]), 0)
+        if watch is None:
+            print("dumpcap is not installed: frames were not looked at", file=sys.stderr)
+            return
+        time.sleep(0.3)
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=20)
+        shown = [line for line in tshark(capture, "-T", "fields", "-e", "frame.number") if line.strip().isdigit()]
+        self.assertGreater(len(shown), 500)
+        bad = tshark(capture, "-Y", "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || "
+                     "icmp.checksum.status == 0 || icmpv6.checksum.status == 0")
+        self.assertEqual([line for line in bad if re.match(r"\s*\d+ ", line)], [])
+
+    def test_af_packet(self):
+        self.af_packet(1)
+
+    def test_af_packet_with_two_queues(self):
+        self.af_packet(2)
+
+    # --- another process of ours
+
+    def load(self, *arguments, threads=1, connections=16):
+        cores = ",".join(str(CPUS[(i + 1) % len(CPUS)]) for i in range(threads))
+        return [LOAD, "--udp", "--nic", f"memif:{self.folder}/m.sock", "--nic-ip", "10.9.0.1/24", "--nic-ip", "fd00:9::1/64",
+                "--threads", str(threads), "--cores", cores, "--connections", str(connections), "--seed", str(SEED),
+                "--timeout-seconds", "2", *arguments]
+
+    def memif(self, workers):
+        self.serve(f"memif:{self.folder}/m.sock,server", workers=workers)
+        for address in (PEER4, f"[{PEER6}]"):
+            done = subprocess.run(
+                self.load("--server", f"{address}:{PORT}", "--verify", "--keys", "2000", "--mode", "fill,get", "--requests",
+                          "20000", threads=workers, connections=16 * workers),
+                capture_output=True, text=True, timeout=100)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.said())
+            self.assertRegex(done.stdout, r"(?m)^get +1 .* 1\.0000 ")
+        stats = self.stats()
+        self.assertEqual(int(stats["get_hits"]), 40_000)
+        self.assertEqual(int(stats["curr_items"]), 2000)
+        for queue in range(workers):
+            self.assertGreater(int(stats[f"millrace_queue_{queue}_rx_frames"]), 0, stats)
+
+    def test_memif(self):
+        self.memif(1)
+
+    def test_memif_with_two_queues(self):
+        if len(CPUS) < 2:
+            self.skipTest("two polling threads of the generator take two cores")
+        self.memif(2)
+
+    def test_a_generator_that_is_killed(self):
+        self.serve(f"memif:{self.folder}/m.sock,server")
+        # At a few requests a second: DPDK 22.11's memif may fall when its peer goes in the midst of a burst.
+        victim = subprocess.Popen(
+            self.load("--server", f"{PEER4}:{PORT}", "--keys", "100", "--mode", "fill,get", "--rate", "50", "--seconds", "60"),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for(lambda: int(self.stats()["cmd_get"]) > 5)
+        victim.kill()
+        victim.wait()
+        # It has the MAC of the one before, so nobody has to find out that it is another.
+        done = subprocess.run(self.load("--server", f"{PEER4}:{PORT}", "--keys", "100", "--mode", "fill,get", "--requests",
+                                        "2000"), capture_output=True, text=True, timeout=100)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.said())
+
+    def test_what_cannot_be_is_refused_with_a_sentence(self):
+        def refused(*arguments):
+            done = subprocess.run([MILLRACE, "-u", "root", "-l", "127.0.0.1", "-p", str(PORT), "-U", str(PORT), *arguments],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            self.assertNotEqual(done.returncode, 0)
+            return done.stdout + done.stderr
+        self.assertIn("--nic: ", refused("--nic", "nonsense", "--ip", "10.0.0.2/24"))
+        self.assertIn("the network itself", refused("--nic", "null", "--ip", "10.0.0.0/24"))
+        self.assertIn("on none of the networks", refused("--nic", "null", "--ip", "10.0.0.2/24", "--gateway", "10.1.0.1"))
+        self.assertNotEqual(refused("--nic", "af_packet:mr_not_there", "--ip", "10.0.0.2/24"), "")
+
+
+def main():
+    global MILLRACE, LOAD
+    if "--inside" in sys.argv:
+        sys.argv.remove("--inside")
+        MILLRACE, LOAD = sys.argv.pop(1), sys.argv.pop(1)
+        print(f"MILLRACE_TEST_SEED={SEED}", flush=True)
+        run("ip", "link", "set", "lo", "up")
+        unittest.main(verbosity=2)
+    if os.geteuid() != 0:
+        print("skipped: DPDK's TAP device and packet sockets take root")
+        return 77
+    if not os.path.exists("/dev/net/tun"):
+        print("skipped: there is no /dev/net/tun")
+        return 77
+    return run_inside(__file__, sys.argv[1:], [], ["ip", "link", "add", "mr_kernel", "type", "veth"],
+                      "a network namespace with a veth pair is not permitted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
