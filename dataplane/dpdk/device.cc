@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/stale_socket.h"
 #include "dataplane/dpdk/device_parts.h"
 
 namespace millrace::dpdk {
@@ -150,6 +151,12 @@ Result<void> Device::plug() {
       return std::unexpected(there.error());
     }
     return {};
+  }
+  // Drivers leave the socket of a process that was killed in the way of the next.
+  if (spec_.is_server && !spec_.target.empty()) {
+    if (auto removed = remove_stale_socket(spec_.target); !removed) {
+      return fail("port " + spec_.text + ": " + removed.error().what);
+    }
   }
   const auto queues_each = static_cast<std::uint16_t>(facts_.queues / wanted.size());
   for (const VirtualDevice& one : wanted) {

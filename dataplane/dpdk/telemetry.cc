@@ -18,6 +18,7 @@ using dataplane::CounterKind;
 
 /// What the commands look at; DPDK keeps their functions for ever, and calls them without saying for whom.
 struct Subject {
+  const Device& device;
   DeviceFacts facts;  ///< as they were at the start: a reset writes the device's own
   port::PortCapabilities capabilities;
   port::FramePort& first_queue;
@@ -103,6 +104,7 @@ int tell_ports(const Subject& of, std::string_view, rte_tel_data* answer) {
     port.add("rx_descriptors", std::uint64_t{facts.rx_descriptors});
     port.add("tx_descriptors", std::uint64_t{facts.tx_descriptors});
     port.add("buffers_per_queue", std::uint64_t{facts.buffers});
+    port.add("buffers_outstanding", std::uint64_t{of.device.mbufs_outstanding()});
     port.add("rss_entries", std::uint64_t{facts.rss.table.size()});
     if (facts.node) {
       port.add("numa_node", std::uint64_t{*facts.node});
@@ -210,7 +212,8 @@ void register_commands() {
 Telemetry::Telemetry(Device& device, port::Capture& capture, std::span<const dataplane::CounterBoard> boards) {
   {
     const std::lock_guard lock(subject_mutex);
-    subject.emplace(Subject{.facts = device.facts(),
+    subject.emplace(Subject{.device = device,
+                            .facts = device.facts(),
                             .capabilities = device.port(0).capabilities(),
                             .first_queue = device.port(0),
                             .capture = capture,

@@ -5,8 +5,9 @@
 //   /millrace/capture/start,DIR[,FRAMES[,BYTES[,SECONDS[,SNAP]]]]    .../stop    .../status
 //
 // Threads: made and ended on the main thread, one in a process at a time; commands run on DPDK's telemetry threads.
-// They read what is fixed, atomics (link, boards) and a capture's status; workers are not asked and wait for nobody.
-// Ownership: borrows device, capture and boards, which outlive it. An end waits for a command that is running.
+// They read what is fixed, atomics (link, boards), how full the pools are, and a capture's status; workers are not
+// asked and wait for nobody. Ownership: borrows device, capture and boards, which outlive it. An end waits for a
+// command that is running.
 #pragma once
 
 #include <span>

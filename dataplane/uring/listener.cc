@@ -14,6 +14,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/stale_socket.h"
+
 namespace millrace::uring {
 namespace {
 
@@ -80,33 +82,6 @@ void widen(int fd, int forced, int allowed) {
   }
 }
 
-/// A socket file that no process serves any more is in the way of bind(); one that is served, or is no socket, stays.
-Result<void> remove_stale_socket(const Endpoint& endpoint) {
-  const std::string path = endpoint.text();
-  struct stat status{};
-  if (lstat(path.c_str(), &status) != 0) {
-    return {};  // nothing there; whatever else is wrong with the path, bind() will say
-  }
-  if (!S_ISSOCK(status.st_mode)) {
-    return fail(
-        fmt::format("cannot create the socket {}: a file of that name exists and is no socket; remove it or choose "
-                    "another path",
-                    path));
-  }
-  const OwnedSocket probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (probe.get() < 0) {
-    return fail(fmt::format("cannot ask whether somebody listens on {}: {}", path, std::strerror(errno)));
-  }
-  // Only a refusal says that nobody listens: a full backlog or a lack of permission do not.
-  if (connect(probe.get(), address_of(endpoint), endpoint.address_bytes) == 0 || errno != ECONNREFUSED) {
-    return fail(explain_bind_failure(endpoint, EADDRINUSE));
-  }
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return fail(fmt::format("cannot remove the stale socket {}: {}", path, std::strerror(errno)));
-  }
-  return {};
-}
-
 Result<void> prepare_tcp(int fd, const ListenerOptions& options) {
   std::optional<std::string> problem = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
   if (!problem && options.sharing == PortSharing::Next) {
@@ -146,7 +121,7 @@ Result<void> prepare_udp(int fd, const ListenerOptions& options) {
 }
 
 Result<void> prepare_unix(int fd, const ListenerOptions& options) {
-  if (auto removed = remove_stale_socket(options.endpoint); !removed) {
+  if (auto removed = remove_stale_socket(options.endpoint.text()); !removed) {
     return removed;
   }
   // bind() gives the file the socket's own mode less the umask, so it is never open wider than asked, not even for a

@@ -1,0 +1,50 @@
+#include "base/stale_socket.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace millrace {
+
+Result<void> remove_stale_socket(const std::string& path) {
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0) {
+    return {};
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return fail(
+        fmt::format("cannot create the socket {}: a file of that name exists and is no socket; remove it or choose "
+                    "another path",
+                    path));
+  }
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.size() >= sizeof address.sun_path) {
+    return {};
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  // A datagram socket asks without disturbing: the kernel looks for an owner before it finds that the kinds differ, and
+  // a server never sees that somebody came.
+  const int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) {
+    return fail(fmt::format("cannot ask whether somebody has the socket {}: {}", path, std::strerror(errno)));
+  }
+  const bool is_refused =
+      connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
+  close(probe);
+  // Only a refusal says that nobody has it: a lack of permission does not.
+  if (!is_refused) {
+    return fail(
+        fmt::format("cannot listen on {}: another process does already; stop it, or choose another path", path));
+  }
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return fail(fmt::format("cannot remove the stale socket {}: {}", path, std::strerror(errno)));
+  }
+  return {};
+}
+
+}  // namespace millrace
