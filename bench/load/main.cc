@@ -128,7 +128,7 @@ struct Card {
       return make_transport(connections);
     }
     // Of this thread, for as long as it lives: behind its transport.
-    thread_local std::shared_ptr<void> in_dpdk;
+    thread_local std::unique_ptr<nic::ThreadOfDpdk> in_dpdk;
     in_dpdk = nic->enter_thread();
     auto made = nic->transport(static_cast<std::uint16_t>(thread), {.connections_max = connections});
     if (!made) {

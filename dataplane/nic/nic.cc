@@ -112,7 +112,12 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
   return nic;
 }
 
-std::shared_ptr<void> Nic::enter_thread() { return std::make_shared<dpdk::EalThread>(); }
+std::unique_ptr<ThreadOfDpdk> Nic::enter_thread() {
+  struct Entered final : ThreadOfDpdk {
+    dpdk::EalThread thread;
+  };
+  return std::make_unique<Entered>();
+}
 
 Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t queue,
                                                               stack::StackTransportOptions options) {

@@ -41,6 +41,12 @@ struct NicOptions {
 /// What the addresses make together: none, two of one network that contradict, a gateway nobody can reach. Pure.
 Result<ip::HostAddresses> host_addresses(const NicOptions& options, const wire::MacAddress& mac);
 
+/// While it lives, the thread that made it is one of DPDK's.
+class ThreadOfDpdk {
+ public:
+  virtual ~ThreadOfDpdk() = default;
+};
+
 class Nic {
  public:
   static Result<std::unique_ptr<Nic>> open(const NicOptions& options);
@@ -48,8 +54,7 @@ class Nic {
   Nic& operator=(const Nic&) = delete;
   ~Nic();
 
-  /// Makes the calling thread known to DPDK while what it returns lives.
-  [[nodiscard]] std::shared_ptr<void> enter_thread();
+  [[nodiscard]] std::unique_ptr<ThreadOfDpdk> enter_thread();
   /// Queue `queue` with a stack. Of `options`, `stack` is filled in here.
   Result<std::unique_ptr<stack::StackTransport>> transport(std::uint16_t queue, stack::StackTransportOptions options);
 

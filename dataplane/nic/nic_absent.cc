@@ -14,7 +14,7 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
               ": this program was built without DPDK; install libdpdk-dev and build it again with -Ddpdk=enabled");
 }
 
-std::shared_ptr<void> Nic::enter_thread() { return nullptr; }
+std::unique_ptr<ThreadOfDpdk> Nic::enter_thread() { return nullptr; }
 
 Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t, stack::StackTransportOptions) {
   return fail("there is no network card");  // nobody has a Nic

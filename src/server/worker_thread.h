@@ -78,7 +78,7 @@ class WorkerThread {
   std::optional<HugeMemory> arena_;
   std::unique_ptr<store::Partition> partition_;
   nic::Nic* card_ = nullptr;
-  std::shared_ptr<void> in_dpdk_;  ///< while it lives this thread is one of DPDK's
+  std::unique_ptr<nic::ThreadOfDpdk> in_dpdk_;
   std::unique_ptr<dataplane::Transport> transport_;
   std::unique_ptr<worker::Worker> worker_;
   std::optional<Error> error_;
