@@ -53,8 +53,8 @@ struct TransportCounters {
   std::uint64_t datagrams_truncated = 0;     ///< longer than a receive buffer, so dropped
   std::uint64_t datagrams_not_received = 0;  ///< lost before poll() took them in: no buffer, full socket or queue
   std::uint64_t datagrams_not_sent = 0;      ///< no room, no route, too long, or refused by the kernel
-  std::uint64_t idle_us = 0;                 ///< of a transport that polls: turns that found nothing, naps among them
-  std::uint64_t naps = 0;                    ///< the same: times it rested
+  std::uint64_t idle_us = 0;                 ///< turns that found nothing, asleep or not
+  std::uint64_t naps = 0;                    ///< of a transport that polls: times it rested
   std::uint64_t napped_us = 0;               ///< the same: how long, as it was meant
 };
 

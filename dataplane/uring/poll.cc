@@ -16,6 +16,10 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
   if (MR_UNLIKELY(!ring_->is_enabled())) {
     enable();
   }
+  if (was_idle_) {  // the turn before found nothing: it lasted until now, asleep or not
+    idle_ns_ += static_cast<std::uint64_t>((now - now_).ns);
+    counters_.idle_us = idle_ns_ / 1000;
+  }
   now_ = now;
   ++turn_;
   was_woken_ = false;
@@ -33,6 +37,7 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
     sleep(wait);
     take_in(out);
   }
+  was_idle_ = out.count == 0;
   return out.count;
 }
 

@@ -209,6 +209,8 @@ class UringTransport final : public dataplane::Transport {
   Instant datagrams_wait_until_{};
   bool datagrams_wait_ = false;  ///< a datagram socket is to be armed then
   bool was_woken_ = false;       ///< in this poll()
+  bool was_idle_ = false;        ///< the poll() before found nothing
+  std::uint64_t idle_ns_ = 0;
 
   // Last, in this order: the ring ends before what it is lent, and before the eventfd it watches.
   std::unique_ptr<EventfdWaker> waker_;

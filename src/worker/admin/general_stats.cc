@@ -204,6 +204,9 @@ class GeneralStatsJob final : public AdminJob {
     out.add("millrace_batches", sum(&WorkerReport::worker, &W::batches));
     out.add("millrace_turns", sum(&WorkerReport::worker, &W::turns));
     out.add("millrace_turns_idle", sum(&WorkerReport::worker, &W::turns_idle));
+    out.add("millrace_idle_us", sum(&WorkerReport::transport, &T::idle_us));
+    out.add("millrace_naps", sum(&WorkerReport::transport, &T::naps));
+    out.add("millrace_napped_us", sum(&WorkerReport::transport, &T::napped_us));
     out.add("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
     out.add("millrace_sends", sum(&WorkerReport::transport, &T::sends));
     out.add("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));
@@ -227,6 +230,7 @@ class GeneralStatsJob final : public AdminJob {
       out.add(prefix + "bytes", report.store.bytes);
       out.add(prefix + "requests", report.worker.requests);
       out.add(prefix + "asks_served", report.worker.asks_served);
+      out.add(prefix + "idle_us", report.transport.idle_us);
       out.add(prefix + "evictions", report.store.evictions);
     }
     network(out);
