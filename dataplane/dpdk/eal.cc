@@ -1,11 +1,13 @@
 #include "dataplane/dpdk/eal.h"
 
+#include <linux/mempolicy.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace millrace::dpdk {
@@ -93,14 +96,37 @@ std::vector<std::uint32_t> cpus_of(const cpu_set_t& set) {
   return cpus;
 }
 
+/// Where this thread's new pages shall be, if there is room. Where the kernel forbids it (a container), they are near
+/// the thread.
+void prefer_node(std::uint32_t node) {
+  constexpr std::size_t kBits = 8 * sizeof(unsigned long);
+  std::vector<unsigned long> mask(node / kBits + 1, 0);
+  mask[node / kBits] |= 1UL << (node % kBits);
+  // The kernel reads one bit fewer than it is told.
+  (void)::syscall(SYS_set_mempolicy, MPOL_PREFERRED, mask.data(), mask.size() * kBits + 1);
+}
+
 std::atomic<bool> has_started = false;
 
 }  // namespace
 
-std::uint64_t free_huge_page_bytes(const std::string& sysfs) {
+std::optional<std::uint32_t> card_node(const std::vector<PortSpec>& ports, const std::string& sysfs) {
+  for (const PortSpec& spec : ports) {
+    int node = -1;
+    if (spec.kind == PortKind::Pci && std::ifstream(sysfs + "/bus/pci/devices/" + spec.target + "/numa_node") >> node &&
+        node >= 0) {
+      return static_cast<std::uint32_t>(node);
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t free_huge_page_bytes(std::optional<std::uint32_t> node, const std::string& sysfs) {
   std::uint64_t bytes = 0;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(sysfs + "/kernel/mm/hugepages", error)) {
+  const std::string folder =
+      node ? "/devices/system/node/node" + std::to_string(*node) + "/hugepages" : "/kernel/mm/hugepages";
+  for (const auto& entry : std::filesystem::directory_iterator(sysfs + folder, error)) {
     std::uint64_t kib = 0;
     std::uint64_t pages = 0;
     if (std::sscanf(entry.path().filename().c_str(), "hugepages-%lukB", &kib) == 1) {
@@ -173,7 +199,9 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
   if (control.empty()) {
     control = cpus_of(before);  // each CPU is a worker's
   }
-  const std::uint64_t free_bytes = free_huge_page_bytes();
+  // Pages of another node are of no use to a card's driver: it asks for rings on the card's and takes no others.
+  const std::optional<std::uint32_t> node = card_node(options.ports);
+  const std::uint64_t free_bytes = free_huge_page_bytes(node);
   std::vector<std::string> arguments = eal_arguments(options, control, free_bytes, ::getpid());
 
   // vhost and virtio-user write to sockets whose peer may be gone.
@@ -204,9 +232,20 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
   }
   (void)::sched_setaffinity(0, sizeof control_set, &control_set);
   (void)log_sink().take_last_error();
+  if (node && !eal->has_huge_pages_) {
+    if (options.uses_huge_pages && options.log) {
+      options.log(true, "node " + std::to_string(*node) + ", the card's, has " + std::to_string(free_bytes / kMiB) +
+                            " MiB of free huge pages, and packets need " +
+                            std::to_string((options.memory_bytes + kMiB - 1) / kMiB) + ": they lie in small pages");
+    }
+    prefer_node(*node);  // EAL takes and touches all memory now, and without huge pages does not choose where
+  }
   const int parsed = rte_eal_init(static_cast<int>(words.size()) - 1, words.data());
   const int error = rte_errno;
   (void)::sched_setaffinity(0, sizeof before, &before);
+  if (node && !eal->has_huge_pages_) {
+    (void)::syscall(SYS_set_mempolicy, MPOL_DEFAULT, nullptr, 0);
+  }
   if (parsed < 0) {
     const std::string said = log_sink().take_last_error();
     return fail("DPDK cannot start (" + eal->command_line_ + "): " + (said.empty() ? rte_strerror(error) : said));

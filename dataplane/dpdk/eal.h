@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ struct EalOptions {
   std::vector<PortSpec> ports{};              ///< what will be opened: PCI devices are looked for now, others later
   std::vector<std::uint32_t> worker_cpus{};   ///< EAL's own threads keep out of these, if anything else is left
   std::uint64_t memory_bytes = 256ULL << 20;  ///< for mbufs and rings (Device::memory_bytes() of each, and 32 MiB)
-  bool uses_huge_pages = true;                ///< if that many bytes of them are free now
+  bool uses_huge_pages = true;                ///< if that many bytes of them are free now, on the card's node
   bool has_telemetry = false;                 ///< DPDK's own socket
   std::vector<std::string> extra{};           ///< raw EAL arguments, behind ours
   /// Gets DPDK's log, line by line, from any thread. Unset: standard error.
@@ -35,8 +36,12 @@ struct EalOptions {
 std::vector<std::string> eal_arguments(const EalOptions& options, const std::vector<std::uint32_t>& control_cpus,
                                        std::uint64_t free_huge_bytes, int process_id);
 
-/// Bytes of huge pages nobody has taken, of all sizes; `sysfs` can be another tree.
-std::uint64_t free_huge_page_bytes(const std::string& sysfs = "/sys");
+/// NUMA node of the first PCI device among the ports, where drivers want their rings; none: there is no such device, or
+/// nobody knows. `sysfs` can be another tree.
+std::optional<std::uint32_t> card_node(const std::vector<PortSpec>& ports, const std::string& sysfs = "/sys");
+
+/// Bytes of huge pages nobody has taken, of all sizes: the node's, or those of all nodes.
+std::uint64_t free_huge_page_bytes(std::optional<std::uint32_t> node = {}, const std::string& sysfs = "/sys");
 
 class Eal {
  public:

@@ -3,7 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -150,6 +154,33 @@ TEST(EalArguments, TakesHugePagesWhenEnoughAreFree) {
   EalOptions without = options;
   without.uses_huge_pages = false;
   EXPECT_THAT(eal_arguments(without, {1}, 1ULL << 40, 7), Contains("--no-huge"));
+}
+
+TEST(EalArguments, CountsHugePagesWhereTheCardIs) {
+  const std::filesystem::path sysfs =
+      std::filesystem::temp_directory_path() / ("millrace_sysfs_" + std::to_string(::getpid()));
+  const auto write = [&](const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((sysfs / path).parent_path());
+    std::ofstream(sysfs / path) << text << "\n";
+  };
+  write("bus/pci/devices/0000:03:00.0/numa_node", "1");
+  write("bus/pci/devices/0000:04:00.0/numa_node", "-1");
+  write("kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "40");
+  write("kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "1");
+  write("devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages", "40");
+  write("devices/system/node/node0/hugepages/hugepages-1048576kB/free_hugepages", "0");
+  write("devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages", "0");
+  write("devices/system/node/node1/hugepages/hugepages-1048576kB/free_hugepages", "1");
+  constexpr std::uint64_t kMiB = 1 << 20;
+  EXPECT_EQ(card_node({spec("memif:/a"), spec("03:00.0,a=1")}, sysfs), 1U);
+  EXPECT_EQ(card_node({spec("04:00.0")}, sysfs), std::nullopt);  // a machine with one node says so
+  EXPECT_EQ(card_node({spec("05:00.0")}, sysfs), std::nullopt);
+  EXPECT_EQ(card_node({spec("memif:/a")}, sysfs), std::nullopt);
+  EXPECT_EQ(free_huge_page_bytes({}, sysfs), (80 + 1024) * kMiB);
+  EXPECT_EQ(free_huge_page_bytes(0, sysfs), 80 * kMiB);
+  EXPECT_EQ(free_huge_page_bytes(1, sysfs), 1024 * kMiB);
+  EXPECT_EQ(free_huge_page_bytes(2, sysfs), 0U);
+  std::filesystem::remove_all(sysfs);
 }
 
 TEST(EalArguments, AllowsOnlyTheCardsThatWereNamed) {
