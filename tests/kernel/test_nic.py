@@ -8,78 +8,27 @@ malformed frame; a generator that is killed does not take the server with it; an
 """
 
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+from card_case import PORT, SEED, CardCase  # noqa: E402
 from kernel_peer import PEER4, PEER6, give_addresses, run, run_inside, tshark  # noqa: E402
-from test_dpdk import switch_checksum_offload_off  # noqa: E402
 from udp_wire import UdpWire  # noqa: E402
 from wire import Wire  # noqa: E402
 
 MILLRACE = LOAD = None
-PORT = 11211
-SEED = int(os.environ.get("MILLRACE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
 CPUS = sorted(os.sched_getaffinity(0))
 
 
-class Card(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.prng = random.Random(SEED)
-
-    def serve(self, nic, *arguments, workers=1):
-        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
-        self.addCleanup(self.log.close)
-        self.process = subprocess.Popen(
-            [MILLRACE, "-u", "root", "-m", "64", "-t", str(workers), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
-             "-U", str(PORT), "--nic", nic, "--ip", f"{PEER4}/24", "--ip", f"{PEER6}/64", *arguments],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        self.addCleanup(self.end)
-        self.wait_for(self.is_serving)
-
-    def said(self):
-        with open(self.log.name, encoding="utf-8") as file:
-            return file.read()
-
-    def is_serving(self):
-        self.assertIsNone(self.process.poll(), self.said())
-        try:
-            socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def end(self):
-        self.process.terminate()
-        self.assertEqual(self.process.wait(timeout=30), 0, self.said())
-        self.assertNotRegex(self.said(), "ERROR: |WARNING: ThreadSanitizer|runtime error:")
-
-    def wait_for(self, condition, seconds=30):
-        until = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), until, self.said())
-            time.sleep(0.05)
-
-    def stats(self):
-        with Wire(port=PORT, timeout=30) as tcp:
-            return tcp.stats()
-
+class Card(CardCase):
     # --- the kernel's clients
-
-    def is_reached(self):
-        return subprocess.run(["ping", "-n", "-c", "1", "-W", "1", PEER4], capture_output=True).returncode == 0
 
     def ping(self):
         for address in (PEER4, PEER6):
@@ -124,17 +73,6 @@ class Card(unittest.TestCase):
         before = used_s()
         time.sleep(2)
         self.assertLess(used_s() - before, 1.0, "it does not rest")
-
-    def veth(self, workers):
-        queues = ["numrxqueues", str(workers), "numtxqueues", str(workers)]
-        run("ip", "link", "add", "mr_kernel", *queues, "type", "veth", "peer", "name", "mr_dpdk", *queues)
-        self.addCleanup(run, "ip", "link", "del", "mr_kernel", check=False)
-        switch_checksum_offload_off("mr_kernel")
-        with open("/proc/sys/net/ipv6/conf/mr_dpdk/disable_ipv6", "w", encoding="ascii") as file:
-            file.write("1")  # else the kernel speaks on our end, too
-        run("ip", "link", "set", "mr_dpdk", "up")
-        run("ip", "link", "set", "mr_kernel", "up")
-        give_addresses("mr_kernel")
 
     def af_packet(self, workers):
         self.veth(workers)
@@ -238,6 +176,7 @@ def main():
     if "--inside" in sys.argv:
         sys.argv.remove("--inside")
         MILLRACE, LOAD = sys.argv.pop(1), sys.argv.pop(1)
+        CardCase.millrace = MILLRACE
         print(f"MILLRACE_TEST_SEED={SEED}", flush=True)
         run("ip", "link", "set", "lo", "up")
         unittest.main(verbosity=2)
