@@ -165,7 +165,7 @@ def namespace_command():
     return ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
 
 
-def run_inside(path, arguments, tools, probe, sentence):
+def run_inside(path, arguments, tools, probe, sentence, timeout=250):
     """Runs the test program again inside, if `probe` works there; else says why not. Returns the exit status."""
     for tool in ("unshare", "ip", "ping", "arping", *tools):
         if shutil.which(tool) is None:
@@ -175,4 +175,4 @@ def run_inside(path, arguments, tools, probe, sentence):
     if tried.returncode != 0:
         print(f"skipped: {sentence}: {tried.stderr.strip()}")
         return 77
-    return subprocess.run(namespace_command() + [sys.executable, path, "--inside"] + arguments, timeout=250).returncode
+    return subprocess.run(namespace_command() + [sys.executable, path, "--inside"] + arguments, timeout=timeout).returncode

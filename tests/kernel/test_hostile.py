@@ -292,7 +292,7 @@ def main():
         print("skipped: there is no /dev/net/tun")
         return 77
     return run_inside(__file__, sys.argv[1:], [], ["ip", "link", "add", "mr_kernel", "type", "veth"],
-                      "a network namespace with a veth pair is not permitted")
+                      "a network namespace with a veth pair is not permitted", timeout=250 + FRAMES // 1000)
 
 
 if __name__ == "__main__":
