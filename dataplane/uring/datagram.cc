@@ -127,11 +127,10 @@ void UringTransport::send_datagram(const dataplane::TxOp& op) noexcept {
   for (const Slice& slice : op.slices) {
     size += slice.size;
   }
-  const bool is_lent = op.token != 0;
-  if (is_lent) {
+  if (op.token != 0) {
     ++counters_.sends_in_flight;
   }
-  if (MR_UNLIKELY(records_->empty() || (!is_lent && size > kDatagramCopyBytesMax))) {
+  if (MR_UNLIKELY(records_->empty() || size > kDatagramCopyBytesMax)) {
     send_datagram_at_once(op);
     return;
   }
@@ -141,32 +140,19 @@ void UringTransport::send_datagram(const dataplane::TxOp& op) noexcept {
   record.token = op.token;
   record.message = {};
   address_datagram(listener.datagrams, *op.flow, record.address, record.message);
-  if (is_lent) {
-    record.message.msg_iov = record.slices;
-    record.message.msg_iovlen = fill_slices(op.slices, record.slices);
-  } else {
-    char* end = record.bytes;
-    for (const Slice& slice : op.slices) {
-      if (slice.size != 0) {
-        std::memcpy(end, slice.data, slice.size);
-        end += slice.size;
-      }
+  char* end = record.bytes;
+  for (const Slice& slice : op.slices) {
+    if (slice.size != 0) {
+      std::memcpy(end, slice.data, slice.size);
+      end += slice.size;
     }
-    record.copied = {.iov_base = record.bytes, .iov_len = size};
-    record.message.msg_iov = &record.copied;
-    record.message.msg_iovlen = 1;
   }
+  record.copied = {.iov_base = record.bytes, .iov_len = size};
+  record.message.msg_iov = &record.copied;
+  record.message.msg_iovlen = 1;
   io_uring_sqe* sqe = ring_->entry();
   io_uring_prep_sendmsg(sqe, listener.fd, &record.message, MSG_NOSIGNAL);
   io_uring_sqe_set_data64(sqe, UserData{.kind = OpKind::DatagramSend, .slot = index}.bits());
-}
-
-std::size_t UringTransport::fill_slices(std::span<const Slice> slices, iovec* to) noexcept {
-  std::size_t count = 0;
-  for (const Slice& slice : slices) {
-    to[count++] = {.iov_base = const_cast<char*>(slice.data), .iov_len = slice.size};
-  }
-  return count;
 }
 
 /// More than the records hold: a system call of its own, which keeps nothing. What was submitted before goes first,
@@ -179,7 +165,9 @@ void UringTransport::send_datagram_at_once(const dataplane::TxOp& op) noexcept {
   msghdr message{};
   address_datagram(listener.datagrams, *op.flow, address, message);
   message.msg_iov = slices;
-  message.msg_iovlen = fill_slices(op.slices, slices);
+  for (const Slice& slice : op.slices) {
+    slices[message.msg_iovlen++] = {.iov_base = const_cast<char*>(slice.data), .iov_len = slice.size};
+  }
   count_datagram_sent(op.token, sendmsg(listener.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 

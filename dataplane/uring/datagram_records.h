@@ -1,7 +1,7 @@
-// What the kernel reads of a datagram on its way out, until it is done with it: message, address, and the bytes or
-// where they lie.
+// What the kernel reads of a datagram on its way out, until it is done with it: message, address and bytes. All of them
+// copied: a datagram is short, and its system call costs a hundred times what copying it does.
 //
-// Thread: the transport's. Ownership: owns the records; the slices of a lent datagram are the worker's until Released.
+// Thread: the transport's. Ownership: owns the records.
 // Bounded: a fixed count, made at start. The record that came back last is taken first, since it is warm: a worker that
 // sends little keeps to a few.
 #pragma once
@@ -14,7 +14,6 @@
 
 #include "base/assert.h"
 #include "dataplane/uring/datagram_socket.h"
-#include "dataplane/uring/send_queue.h"
 
 namespace millrace::uring {
 
@@ -24,12 +23,9 @@ inline constexpr std::size_t kDatagramCopyBytesMax = 1472;
 struct DatagramRecord {
   msghdr message;
   DatagramAddress address;
-  std::uint64_t token;  ///< 0: `bytes` is in use, otherwise `slices`
+  std::uint64_t token;  ///< told when it is sent; 0: none
   iovec copied;
-  union {
-    iovec slices[kSlicesPerSend];
-    char bytes[kDatagramCopyBytesMax];
-  };
+  char bytes[kDatagramCopyBytesMax];
 };
 
 class DatagramRecords {

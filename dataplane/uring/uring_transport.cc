@@ -13,9 +13,6 @@ namespace {
 
 using dataplane::Endpoint;
 
-/// Below it, a copy costs less than telling the worker that its bytes are its own again.
-constexpr std::uint32_t kDatagramLendBytesMin = 1024;
-
 void close_all(const std::vector<int>& descriptors) {
   for (const int fd : descriptors) {
     close(fd);
@@ -184,8 +181,7 @@ void UringTransport::await_operations() noexcept {
 dataplane::Capabilities UringTransport::capabilities() const noexcept {
   return {.sends_per_connection_max = kSendsPerConnection,
           .slices_per_send_max = kSlicesPerSend,
-          .connections_max = connections_.slots(),
-          .datagram_lend_bytes_min = kDatagramLendBytesMin};
+          .connections_max = connections_.slots()};
 }
 
 std::string UringTransport::peer_text(ConnId conn) const {

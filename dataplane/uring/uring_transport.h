@@ -160,7 +160,6 @@ class UringTransport final : public dataplane::Transport {
   void stop_datagrams() noexcept;
   void send_datagram(const dataplane::TxOp& op) noexcept;
   void send_datagram_at_once(const dataplane::TxOp& op) noexcept;
-  static std::size_t fill_slices(std::span<const dataplane::Slice> slices, iovec* to) noexcept;
   void on_datagram_sent(std::uint32_t record, const io_uring_cqe& completion) noexcept;
   void count_datagram_sent(std::uint64_t token, std::int64_t result) noexcept;
 

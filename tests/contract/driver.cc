@@ -139,8 +139,15 @@ std::uint64_t Driver::send_datagram(const dataplane::DatagramFlow& flow, std::st
   if (is_lent) {
     stale_[token] = ConnId{};
   }
-  submit({.kind = TxKind::SendDatagram, .token = is_lent ? token : 0, .slices = cut(copy, slices), .flow = &to});
+  auto parts = cut(copy, slices);
+  std::string head;  // of several slices the first has to be copied even when the others are lent
+  if (is_lent && parts.size() > 1) {
+    head.assign(parts[0].data, parts[0].size);
+    parts[0] = {.data = head.data(), .size = parts[0].size, .must_copy = true};
+  }
+  submit({.kind = TxKind::SendDatagram, .token = is_lent ? token : 0, .slices = parts, .flow = &to});
   to = {};
+  std::ranges::fill(head, '\0');
   if (!is_lent) {
     std::ranges::fill(copy, '\0');
     lent_.erase(token);
