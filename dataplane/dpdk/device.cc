@@ -158,6 +158,12 @@ Result<void> Device::plug() {
       return fail("port " + spec_.text + ": " + removed.error().what);
     }
   }
+  // A memif client whose first attempt fails tries again whenever its link is looked at, and does not survive it
+  // (22.11).
+  if (spec_.kind == PortKind::Memif && !spec_.is_server && !spec_.target.empty() &&
+      spec_.arguments.find("socket-abstract") == std::string::npos && !has_owner(spec_.target)) {
+    return fail("port " + spec_.text + ": nobody listens on " + spec_.target + "; start the other end first");
+  }
   const auto queues_each = static_cast<std::uint16_t>(facts_.queues / wanted.size());
   for (const VirtualDevice& one : wanted) {
     if (const int code = rte_eal_hotplug_add("vdev", one.name.c_str(), one.arguments.c_str()); code != 0) {

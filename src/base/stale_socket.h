@@ -14,4 +14,7 @@ namespace millrace {
 /// there is fine; a path with other faults is left to bind().
 Result<void> remove_stale_socket(const std::string& path);
 
+/// Whether a process has the socket at `path`, as far as we may know: false only when certainly nobody has.
+[[nodiscard]] bool has_owner(const std::string& path);
+
 }  // namespace millrace

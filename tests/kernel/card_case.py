@@ -42,10 +42,13 @@ class CardCase(unittest.TestCase):
     def is_serving(self):
         self.assertIsNone(self.process.poll(), self.said())
         try:
-            socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
+            # Answered, and not only accepted: the kernel closes the listening socket of a killed process later, when
+            # its io_uring has been taken apart.
+            with socket.create_connection(("127.0.0.1", PORT), timeout=1) as connection:
+                connection.sendall(b"version\r\n")
+                return connection.recv(8) == b"VERSION "
         except OSError:
             return False
-        return True
 
     def end(self):
         if self.process.returncode is not None:

@@ -226,6 +226,10 @@ class Hostile(CardCase):
         done = load()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.end()
+        # Whoever comes before there is a server is told so.
+        done = load()
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("nobody listens", done.stdout + done.stderr)
         # What is no socket stays, too.
         with open(path + ".txt", "w", encoding="ascii") as file:
             file.write("text")

@@ -42,8 +42,10 @@ class StaleSocket : public ::testing::Test {
 class StaleSocketOfAKind : public StaleSocket, public ::testing::WithParamInterface<int> {};
 
 TEST_P(StaleSocketOfAKind, GoesWhenNobodyHasItAnyMore) {
+  EXPECT_FALSE(has_owner(path("s")));
   close(bind_to(path("s"), GetParam()));
   ASSERT_TRUE(std::filesystem::exists(path("s")));
+  EXPECT_FALSE(has_owner(path("s")));
   EXPECT_TRUE(remove_stale_socket(path("s")));
   EXPECT_FALSE(std::filesystem::exists(path("s")));
 }
@@ -54,6 +56,7 @@ TEST_P(StaleSocketOfAKind, StaysWhileAProcessHasIt) {
     if (is_listening && GetParam() != SOCK_DGRAM) {
       ASSERT_EQ(listen(fd, 1), 0);
     }
+    EXPECT_TRUE(has_owner(path("s")));
     const auto removed = remove_stale_socket(path("s"));
     ASSERT_FALSE(removed);
     EXPECT_THAT(removed.error().what, HasSubstr("another process does already"));
