@@ -50,10 +50,11 @@ class Inside(unittest.TestCase):
             file.write("1")
         run("ip", "link", "set", INTERFACE, "up")
         run("ip", "addr", "add", "10.9.0.1/24", "dev", INTERFACE)
+        self.wait_for(lambda: "telemetry at " in self.said())
+        self.path = re.search(r"telemetry at (\S+)", self.said()).group(1)
         self.wait_for(lambda: self.ctl("ports")["port_0"]["link"] == "up")
         mac = self.ctl("ports")["port_0"]["mac"]
         run("ip", "neigh", "replace", PEER4, "lladdr", mac, "dev", INTERFACE, "nud", "permanent")
-        self.path = re.search(r"telemetry at (\S+)", self.said()).group(1)
         # Who has become somebody else leaves it behind.
         self.addCleanup(shutil.rmtree, os.path.dirname(self.path), ignore_errors=True)
 
@@ -81,8 +82,9 @@ class Inside(unittest.TestCase):
             time.sleep(0.05)
 
     def ctl(self, *words, status=0):
-        """The answer; where it is refused, the sentence."""
-        done = subprocess.run([sys.executable, CTL, "--json", *words], capture_output=True, text=True, timeout=30)
+        """The answer; where it is refused, the sentence. By its path: other tests have servers too."""
+        done = subprocess.run([sys.executable, CTL, "--socket", self.path, "--json", *words], capture_output=True, text=True,
+                              timeout=30)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return json.loads(done.stdout) if status == 0 else done.stderr
 
