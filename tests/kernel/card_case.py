@@ -18,6 +18,7 @@ SEED = int(os.environ.get("MILLRACE_TEST_SEED") or random.SystemRandom().randran
 
 class CardCase(unittest.TestCase):
     millrace = None  # the program
+    user = "root"    # whom it becomes
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -29,7 +30,7 @@ class CardCase(unittest.TestCase):
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self.addCleanup(self.log.close)
         self.process = subprocess.Popen(
-            [self.millrace, "-u", "root", "-m", "64", "-t", str(workers), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
+            [self.millrace, "-u", self.user, "-m", "64", "-t", str(workers), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
              "-U", str(PORT), "--nic", nic, "--ip", f"{PEER4}/24", "--ip", f"{PEER6}/64", *arguments],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.addCleanup(self.end)
@@ -63,9 +64,9 @@ class CardCase(unittest.TestCase):
             self.assertLess(time.monotonic(), until, self.said())
             time.sleep(0.05)
 
-    def stats(self):
+    def stats(self, words=b""):
         with Wire(port=PORT, timeout=30) as tcp:
-            return tcp.stats()
+            return tcp.stats(words)
 
     def is_reached(self):
         return subprocess.run(["ping", "-n", "-c", "1", "-W", "1", PEER4], capture_output=True).returncode == 0

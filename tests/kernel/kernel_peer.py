@@ -176,3 +176,24 @@ def run_inside(path, arguments, tools, probe, sentence, timeout=250):
         print(f"skipped: {sentence}: {tried.stderr.strip()}")
         return 77
     return subprocess.run(namespace_command() + [sys.executable, path, "--inside"] + arguments, timeout=timeout).returncode
+
+
+TAP_PROBE = (["ip", "tuntap", "add", "mr_probe", "mode", "tap"], "a network namespace with a TAP device is not permitted")
+VETH_PROBE = (["ip", "link", "add", "mr_kernel", "type", "veth"], "a network namespace with a veth pair is not permitted")
+
+
+def main_of(path, take_arguments, probe, takes_root="", timeout=250):
+    """What a test program here does: runs itself again inside a namespace, where `take_arguments` takes its words and its cases
+    run. Skips with a sentence where that cannot be; `takes_root` names what root is for. Returns the exit status."""
+    if "--inside" in sys.argv:
+        sys.argv.remove("--inside")
+        take_arguments()
+        run("ip", "link", "set", "lo", "up")
+        unittest.main(verbosity=2)
+    if takes_root and os.geteuid() != 0:
+        print(f"skipped: {takes_root} root")
+        return 77
+    if not os.path.exists("/dev/net/tun"):
+        print("skipped: there is no /dev/net/tun")
+        return 77
+    return run_inside(path, sys.argv[1:], [], *probe, timeout=timeout)

@@ -9,13 +9,11 @@ not find a malformed frame; packets and lent bytes are all back at the end.
 
 import array
 import fcntl
-import os
 import socket
 import struct
 import sys
-import unittest
 
-from kernel_peer import EchoServer, HostProgram, KernelPeerCase, PEER4, PEER6, give_addresses, run, run_inside
+from kernel_peer import EchoServer, HostProgram, KernelPeerCase, PEER4, PEER6, VETH_PROBE, give_addresses, main_of, run
 
 DPDK_HOST = None
 CALLS = 30
@@ -117,22 +115,10 @@ class DpdkTest(KernelPeerCase):
         self.all_of_it("af_xdp:mr_dpdk", queues=2)
 
 
-def main():
+def take_arguments():
     global DPDK_HOST
-    if "--inside" in sys.argv:
-        sys.argv.remove("--inside")
-        DPDK_HOST = sys.argv.pop(1)
-        run("ip", "link", "set", "lo", "up")
-        unittest.main(verbosity=2)
-    if os.geteuid() != 0:
-        print("skipped: DPDK's packet and XDP sockets take root")
-        return 77
-    if not os.path.exists("/dev/net/tun"):
-        print("skipped: there is no /dev/net/tun")
-        return 77
-    return run_inside(__file__, sys.argv[1:], [], ["ip", "link", "add", "mr_kernel", "type", "veth"],
-                      "a network namespace with a veth pair is not permitted")
+    DPDK_HOST = sys.argv.pop(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__file__, take_arguments, VETH_PROBE, "DPDK's packet and XDP sockets take"))

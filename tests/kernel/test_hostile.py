@@ -17,13 +17,12 @@ import struct
 import subprocess
 import sys
 import time
-import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 from card_case import PORT, SEED, CardCase  # noqa: E402
 from hostile_frames import Frames  # noqa: E402
-from kernel_peer import PEER4, PEER6, give_addresses, run, run_inside  # noqa: E402
+from kernel_peer import PEER4, PEER6, VETH_PROBE, give_addresses, main_of, run  # noqa: E402
 from udp_wire import Lost, UdpWire  # noqa: E402
 
 LOAD = CTL = None
@@ -281,23 +280,12 @@ class Hostile(CardCase):
         self.flap("mr_dpdk")
 
 
-def main():
+def take_arguments():
     global LOAD, CTL
-    if "--inside" in sys.argv:
-        sys.argv.remove("--inside")
-        CardCase.millrace, LOAD, CTL = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
-        print(f"MILLRACE_TEST_SEED={SEED}", flush=True)
-        run("ip", "link", "set", "lo", "up")
-        unittest.main(verbosity=2)
-    if os.geteuid() != 0:
-        print("skipped: DPDK's TAP device and packet sockets take root")
-        return 77
-    if not os.path.exists("/dev/net/tun"):
-        print("skipped: there is no /dev/net/tun")
-        return 77
-    return run_inside(__file__, sys.argv[1:], [], ["ip", "link", "add", "mr_kernel", "type", "veth"],
-                      "a network namespace with a veth pair is not permitted", timeout=250 + FRAMES // 1000)
+    CardCase.millrace, LOAD, CTL = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
+    print(f"MILLRACE_TEST_SEED={SEED}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__file__, take_arguments, VETH_PROBE, "DPDK's TAP device and packet sockets take",
+                     timeout=250 + FRAMES // 1000))

@@ -15,36 +15,27 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
-from kernel_peer import PEER4, run, run_inside, tshark  # noqa: E402
+from card_case import PORT, CardCase  # noqa: E402
+from kernel_peer import PEER4, TAP_PROBE, main_of, run, tshark  # noqa: E402
 from udp_wire import UdpWire  # noqa: E402
 from wire import Wire  # noqa: E402
 
-MILLRACE = CTL = None
+CTL = None
 INTERFACE = "mr_seen"
-PORT, WORKERS = 11211, 2
-USER = "nobody"  # whom the server becomes: captures are made with his rights, whoever asks
+WORKERS = 2
 
 
-class Inside(unittest.TestCase):
+class Inside(CardCase):
+    user = "nobody"  # captures are made with the rights of whom the server becomes, whoever asks
+
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        shutil.chown(self.folder, USER)
-        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
-        self.addCleanup(self.log.close)
-        self.process = subprocess.Popen(
-            [MILLRACE, "-u", USER, "-m", "64", "-t", str(WORKERS), "--oversubscribe", "-l", "127.0.0.1", "-p", str(PORT),
-             "-U", str(PORT), "--nic", f"tap:{INTERFACE}", "--ip", f"{PEER4}/24", "--telemetry"],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        self.addCleanup(self.end)
-        self.wait_for(self.is_serving)
+        super().setUp()
+        shutil.chown(self.folder, self.user)
+        self.serve(f"tap:{INTERFACE}", "--telemetry", workers=WORKERS)
         # Nothing is to pass but what the tests send: no IPv6, and nobody asks for the card's address again.
         with open(f"/proc/sys/net/ipv6/conf/{INTERFACE}/disable_ipv6", "w", encoding="ascii") as file:
             file.write("1")
@@ -57,29 +48,6 @@ class Inside(unittest.TestCase):
         run("ip", "neigh", "replace", PEER4, "lladdr", mac, "dev", INTERFACE, "nud", "permanent")
         # Who has become somebody else leaves it behind.
         self.addCleanup(shutil.rmtree, os.path.dirname(self.path), ignore_errors=True)
-
-    def said(self):
-        with open(self.log.name, encoding="utf-8") as file:
-            return file.read()
-
-    def is_serving(self):
-        self.assertIsNone(self.process.poll(), self.said())
-        try:
-            socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def end(self):
-        self.process.terminate()
-        self.assertEqual(self.process.wait(timeout=30), 0, self.said())
-        self.assertNotRegex(self.said(), "ERROR: |WARNING: ThreadSanitizer|runtime error:")
-
-    def wait_for(self, condition, seconds=30):
-        until = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), until, self.said())
-            time.sleep(0.05)
 
     def ctl(self, *words, status=0):
         """The answer; where it is refused, the sentence. By its path: other tests have servers too."""
@@ -126,7 +94,7 @@ class Inside(unittest.TestCase):
     def test_capture_while_a_client_asks(self):
         target = os.path.join(self.folder, "frames")
         os.mkdir(target)
-        shutil.chown(target, USER)
+        shutil.chown(target, self.user)
         self.ask(flows=1, rounds=1)  # neighbours are known
         before = self.settled_queues()
         started = self.ctl("capture", "start", "--dir", target, "--frames", "5000", "--seconds", "60")
@@ -193,7 +161,7 @@ class Inside(unittest.TestCase):
             queues = self.settled_queues()
             drops, stack = self.ctl("drops"), self.ctl("stack")
             with Wire(PORT) as wire:
-                stats = {line.split(b" ")[1].decode(): line.split(b" ")[2] for line in self.stats(wire)}
+                stats = {line.split(b" ")[1].decode(): line.split(b" ")[2] for line in self.stats_lines(wire)}
             time.sleep(0.2)
         for worker in range(WORKERS):
             self.assertGreater(queues[f"queue_{worker}"]["rx_frames"], 0)
@@ -206,7 +174,7 @@ class Inside(unittest.TestCase):
                          sum(worker.get("datagrams_received", 0) for worker in stack.values()))
         self.assertGreaterEqual(int(stats["millrace_stack_datagrams_received"]), 24 * 2 * 2)
 
-    def stats(self, wire):
+    def stats_lines(self, wire):
         wire.send(b"stats\r\n")
         text = b""
         while not text.endswith(b"END\r\n"):
@@ -220,22 +188,10 @@ class Inside(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(self.path)).st_mode), 0o700)
 
 
-def main():
-    global MILLRACE, CTL
-    if "--inside" in sys.argv:
-        sys.argv.remove("--inside")
-        MILLRACE, CTL = sys.argv.pop(1), sys.argv.pop(1)
-        run("ip", "link", "set", "lo", "up")
-        unittest.main(verbosity=2)
-    if os.geteuid() != 0:
-        print("skipped: DPDK's TAP device takes root")
-        return 77
-    if not os.path.exists("/dev/net/tun"):
-        print("skipped: there is no /dev/net/tun")
-        return 77
-    return run_inside(__file__, sys.argv[1:], [], ["ip", "tuntap", "add", "mr_probe", "mode", "tap"],
-                      "a network namespace with a TAP device is not permitted")
+def take_arguments():
+    global CTL
+    CardCase.millrace, CTL = sys.argv.pop(1), sys.argv.pop(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__file__, take_arguments, TAP_PROBE, "DPDK's TAP device takes"))

@@ -14,12 +14,11 @@ import signal
 import subprocess
 import sys
 import time
-import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 from card_case import PORT, SEED, CardCase  # noqa: E402
-from kernel_peer import PEER4, PEER6, give_addresses, run, run_inside, tshark  # noqa: E402
+from kernel_peer import PEER4, PEER6, VETH_PROBE, give_addresses, main_of, run, tshark  # noqa: E402
 from udp_wire import UdpWire  # noqa: E402
 from wire import Wire  # noqa: E402
 
@@ -171,24 +170,12 @@ class Card(CardCase):
         self.assertNotEqual(refused("--nic", "af_packet:mr_not_there", "--ip", "10.0.0.2/24"), "")
 
 
-def main():
+def take_arguments():
     global MILLRACE, LOAD
-    if "--inside" in sys.argv:
-        sys.argv.remove("--inside")
-        MILLRACE, LOAD = sys.argv.pop(1), sys.argv.pop(1)
-        CardCase.millrace = MILLRACE
-        print(f"MILLRACE_TEST_SEED={SEED}", flush=True)
-        run("ip", "link", "set", "lo", "up")
-        unittest.main(verbosity=2)
-    if os.geteuid() != 0:
-        print("skipped: DPDK's TAP device and packet sockets take root")
-        return 77
-    if not os.path.exists("/dev/net/tun"):
-        print("skipped: there is no /dev/net/tun")
-        return 77
-    return run_inside(__file__, sys.argv[1:], [], ["ip", "link", "add", "mr_kernel", "type", "veth"],
-                      "a network namespace with a veth pair is not permitted")
+    MILLRACE, LOAD = sys.argv.pop(1), sys.argv.pop(1)
+    CardCase.millrace = MILLRACE
+    print(f"MILLRACE_TEST_SEED={SEED}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__file__, take_arguments, VETH_PROBE, "DPDK's TAP device and packet sockets take"))

@@ -6,11 +6,9 @@ Ping, fragments, UDP both ways, ARP and refused ports are judged by the kernel a
 read by tshark, which must not find a malformed frame or a wrong checksum in it.
 """
 
-import os
 import sys
-import unittest
 
-from kernel_peer import EchoServer, HostProgram, KernelPeerCase, PEER4, PEER6, give_addresses, run, run_inside
+from kernel_peer import EchoServer, HostProgram, KernelPeerCase, PEER4, PEER6, TAP_PROBE, give_addresses, main_of, run
 
 TAP_HOST = None
 INTERFACE = "mrtap"
@@ -86,19 +84,10 @@ class TapTest(KernelPeerCase):
             self.assertEqual(host.counters["icmp_errors_sent"], 2)
 
 
-def main():
+def take_arguments():
     global TAP_HOST
-    if "--inside" in sys.argv:
-        sys.argv.remove("--inside")
-        TAP_HOST = sys.argv.pop(1)
-        run("ip", "link", "set", "lo", "up")
-        unittest.main(verbosity=2)
-    if not os.path.exists("/dev/net/tun"):
-        print("skipped: there is no /dev/net/tun")
-        return 77
-    return run_inside(__file__, sys.argv[1:], [], ["ip", "tuntap", "add", "dev", INTERFACE, "mode", "tap"],
-                      "a network namespace with a TAP device is not permitted")
+    TAP_HOST = sys.argv.pop(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__file__, take_arguments, TAP_PROBE))
