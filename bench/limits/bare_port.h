@@ -2,12 +2,15 @@
 // frame_gets. One thread. Cold but for what its users call of rte_ethdev themselves.
 #pragma once
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "dataplane/dpdk/eal.h"
@@ -63,6 +66,78 @@ inline bool await_link(const Port& port) {
 inline void close_port(const Port& port) {
   (void)rte_eth_dev_stop(port.id);
   (void)rte_eth_dev_close(port.id);
+}
+
+/// Keeps a window of requests in flight: asks in bursts, and gives up what is not answered for a twentieth of a second.
+/// `fill(mbuf, i, now)` makes the i-th frame of a burst; `take(mbuf, now)` says whether a frame is an answer.
+class ClosedLoop {
+ public:
+  ClosedLoop(const Port& port, unsigned window) : port_(port), window_(window) {}
+
+  template <typename Fill, typename Take>
+  void go_on_until(std::uint64_t end, const Fill& fill, const Take& take) {
+    const std::uint64_t patience = rte_get_tsc_hz() / 20;
+    std::uint64_t heard_at = rte_rdtsc();
+    for (std::uint64_t now = heard_at; now < end; now = rte_rdtsc()) {
+      sent_ += ask(now, fill);
+      if (receive(take)) {
+        heard_at = now;
+      } else if (now - heard_at > patience) {
+        lost_ += in_flight_;
+        in_flight_ = 0;
+        heard_at = now;
+      }
+    }
+  }
+  /// False: there was no frame.
+  template <typename Take>
+  bool receive(const Take& take) {
+    rte_mbuf* frames[kBurst];
+    const std::uint16_t got = rte_eth_rx_burst(port_.id, 0, frames, kBurst);
+    const std::uint64_t now = rte_rdtsc();
+    for (std::uint16_t i = 0; i < got; ++i) {
+      if (take(*frames[i], now) && in_flight_ > 0) {
+        --in_flight_;
+      }
+    }
+    rte_pktmbuf_free_bulk(frames, got);
+    return got > 0;
+  }
+  void forget_losses() { lost_ = 0; }
+
+  [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+ private:
+  template <typename Fill>
+  std::uint16_t ask(std::uint64_t now, const Fill& fill) {
+    const unsigned room = std::min<unsigned>(window_ - in_flight_, kBurst);
+    rte_mbuf* frames[kBurst];
+    // Half a burst at least, unless the window is smaller or all is answered.
+    if (room == 0 || (room < kBurst / 2 && in_flight_ > 0 && window_ >= kBurst) ||
+        rte_pktmbuf_alloc_bulk(port_.pool, frames, room) != 0) {
+      return 0;
+    }
+    for (unsigned i = 0; i < room; ++i) {
+      fill(*frames[i], i, now);
+    }
+    const std::uint16_t sent = rte_eth_tx_burst(port_.id, 0, frames, static_cast<std::uint16_t>(room));
+    in_flight_ += sent;
+    rte_pktmbuf_free_bulk(frames + sent, room - sent);
+    return sent;
+  }
+
+  const Port port_;
+  const unsigned window_;
+  unsigned in_flight_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t lost_ = 0;
+};
+
+/// Of samples in ticks, in microseconds; 0 of none.
+inline double percentile_us(const std::vector<std::uint64_t>& sorted, double share) {
+  const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
+  return sorted.empty() ? 0.0 : static_cast<double>(sorted[at]) * 1e6 / static_cast<double>(rte_get_tsc_hz());
 }
 
 }  // namespace millrace

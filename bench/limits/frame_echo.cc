@@ -137,84 +137,49 @@ class Client {
 
   int run() {
     const std::uint64_t hz = rte_get_tsc_hz();
-    warm_until(rte_rdtsc() + hz / 4);
+    go_on_until(rte_rdtsc() + hz / 4);
     received_ = 0;
     samples_.clear();
     const std::uint64_t begin = rte_rdtsc();
-    warm_until(begin + load_.seconds * hz);
+    go_on_until(begin + load_.seconds * hz);
     const double seconds = static_cast<double>(rte_rdtsc() - begin) / static_cast<double>(hz);
     std::ranges::sort(samples_);
-    const auto percentile = [&](double share) {
-      const auto at = static_cast<std::size_t>(share * static_cast<double>(samples_.size()));
-      return samples_.empty() ? 0.0 : static_cast<double>(samples_[at]) * 1e6 / static_cast<double>(hz);
-    };
     fmt::print(
         "{{\"driver\":\"{}\",\"window\":{},\"request_bytes\":{},\"reply_bytes\":{},\"replies_per_s\":{:.0f},"
         "\"p50_us\":{:.2f},\"p99_us\":{:.2f},\"lost\":{}}}\n",
         port_.driver, load_.window, load_.request_bytes, load_.reply_bytes, static_cast<double>(received_) / seconds,
-        percentile(0.5), percentile(0.99), lost_);
+        percentile_us(samples_, 0.5), percentile_us(samples_, 0.99), loop_.lost());
     return received_ > 0 ? 0 : 1;
   }
 
  private:
-  void warm_until(std::uint64_t end) {
-    const std::uint64_t patience = rte_get_tsc_hz() / 20;
-    std::uint64_t heard_at = rte_rdtsc();
-    for (std::uint64_t now = heard_at; now < end; now = rte_rdtsc()) {
-      send(now);
-      if (receive()) {
-        heard_at = now;
-      } else if (now - heard_at > patience) {
-        lost_ += in_flight_;
-        in_flight_ = 0;
-        heard_at = now;
-      }
-    }
+  void go_on_until(std::uint64_t end) {
+    loop_.go_on_until(
+        end,
+        [&](rte_mbuf& mbuf, unsigned, std::uint64_t now) {
+          request_.sent_at = now;
+          std::memcpy(rte_pktmbuf_mtod(&mbuf, void*), &request_, sizeof request_);
+          mbuf.data_len = static_cast<std::uint16_t>(kHeaderBytes + load_.request_bytes);
+          mbuf.pkt_len = mbuf.data_len;
+        },
+        [&](const rte_mbuf& mbuf, std::uint64_t now) { return take(mbuf, now); });
   }
-  void send(std::uint64_t now) {
-    const unsigned room = std::min<unsigned>(load_.window - in_flight_, kBurst);
-    rte_mbuf* frames[kBurst];
-    // Half a burst at least, unless the window is smaller or all is answered.
-    if (room == 0 || (room < kBurst / 2 && in_flight_ > 0 && load_.window >= kBurst) ||
-        rte_pktmbuf_alloc_bulk(port_.pool, frames, room) != 0) {
-      return;
-    }
-    request_.sent_at = now;
-    for (unsigned i = 0; i < room; ++i) {
-      std::memcpy(rte_pktmbuf_mtod(frames[i], void*), &request_, sizeof request_);
-      frames[i]->data_len = static_cast<std::uint16_t>(kHeaderBytes + load_.request_bytes);
-      frames[i]->pkt_len = frames[i]->data_len;
-    }
-    const std::uint16_t sent = rte_eth_tx_burst(port_.id, 0, frames, static_cast<std::uint16_t>(room));
-    in_flight_ += sent;
-    rte_pktmbuf_free_bulk(frames + sent, room - sent);
-  }
-  bool receive() {
-    rte_mbuf* frames[kBurst];
-    const std::uint16_t got = rte_eth_rx_burst(port_.id, 0, frames, kBurst);
-    if (got == 0) {
+  bool take(const rte_mbuf& mbuf, std::uint64_t now) {
+    const auto* frame = rte_pktmbuf_mtod(&mbuf, const Frame*);
+    if (mbuf.data_len != kHeaderBytes + load_.reply_bytes || frame->udp.dst_port != request_.udp.src_port) {
       return false;
     }
-    const std::uint64_t now = rte_rdtsc();
-    for (std::uint16_t i = 0; i < got; ++i) {
-      const auto* frame = rte_pktmbuf_mtod(frames[i], const Frame*);
-      if (frames[i]->data_len == kHeaderBytes + load_.reply_bytes && frame->udp.dst_port == request_.udp.src_port) {
-        if (received_++ % kSampleEach == 0 && samples_.size() < kSamplesMax) {
-          samples_.push_back(now - frame->sent_at);
-        }
-        in_flight_ -= in_flight_ > 0 ? 1 : 0;
-      }
+    if (received_++ % kSampleEach == 0 && samples_.size() < kSamplesMax) {
+      samples_.push_back(now - frame->sent_at);
     }
-    rte_pktmbuf_free_bulk(frames, got);
     return true;
   }
 
   Port port_;
   Load load_;
   Frame request_;
-  unsigned in_flight_ = 0;
+  ClosedLoop loop_{port_, load_.window};
   std::uint64_t received_ = 0;
-  std::uint64_t lost_ = 0;
   std::vector<std::uint64_t> samples_;
 };
 

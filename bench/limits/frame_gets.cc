@@ -79,22 +79,19 @@ class Client {
     }
     make_question();
     go_on_until(rte_rdtsc() + hz / 2);
-    hits_ = misses_ = others_ = lost_ = 0;
+    hits_ = misses_ = others_ = 0;
+    loop_.forget_losses();
     samples_.clear();
     const std::uint64_t begin = rte_rdtsc();
     go_on_until(begin + load_.seconds * hz);
     const double seconds = static_cast<double>(rte_rdtsc() - begin) / static_cast<double>(hz);
     std::ranges::sort(samples_);
-    const auto percentile = [&](double share) {
-      const auto at = static_cast<std::size_t>(share * static_cast<double>(samples_.size()));
-      return samples_.empty() ? 0.0 : static_cast<double>(samples_[at]) * 1e6 / static_cast<double>(hz);
-    };
     fmt::print(
         "{{\"driver\":\"{}\",\"window\":{},\"keys\":{},\"order\":\"{}\",\"gets_per_s\":{:.0f},\"hit_share\":{:.6f},"
         "\"p50_us\":{:.2f},\"p99_us\":{:.2f},\"lost\":{},\"not_understood\":{}}}\n",
         port_.driver, load_.window, load_.keys, load_.order_word, static_cast<double>(hits_ + misses_) / seconds,
-        static_cast<double>(hits_) / static_cast<double>(std::max<std::uint64_t>(1, hits_ + misses_)), percentile(0.5),
-        percentile(0.99), lost_, others_);
+        static_cast<double>(hits_) / static_cast<double>(std::max<std::uint64_t>(1, hits_ + misses_)),
+        percentile_us(samples_, 0.5), percentile_us(samples_, 0.99), loop_.lost(), others_);
     return hits_ > 0 ? 0 : 1;
   }
 
@@ -145,7 +142,7 @@ class Client {
     for (int tries = 0; tries < 50 && !knows_server_; ++tries) {
       send_arp(RTE_ARP_OP_REQUEST, kEverybody);
       for (const std::uint64_t end = rte_rdtsc() + hz / 10; rte_rdtsc() < end && !knows_server_;) {
-        receive();
+        loop_.receive([&](const rte_mbuf& mbuf, std::uint64_t now) { return take(mbuf, now); });
       }
     }
     return knows_server_;
@@ -172,56 +169,22 @@ class Client {
     std::memcpy(question_.end, "\r\n", sizeof question_.end);
   }
   void go_on_until(std::uint64_t end) {
-    const std::uint64_t patience = rte_get_tsc_hz() / 20;
-    std::uint64_t heard_at = rte_rdtsc();
-    for (std::uint64_t now = heard_at; now < end; now = rte_rdtsc()) {
-      ask(now);
-      if (receive()) {
-        heard_at = now;
-      } else if (now - heard_at > patience) {
-        lost_ += in_flight_;
-        in_flight_ = 0;
-        heard_at = now;
-      }
-    }
+    loop_.go_on_until(
+        end,
+        [&](rte_mbuf& mbuf, unsigned i, std::uint64_t now) {
+          const std::uint64_t number = loop_.sent() + i;
+          auto* frame = rte_pktmbuf_mtod(&mbuf, Question*);
+          std::memcpy(frame, &question_, sizeof question_);
+          std::memcpy(frame->key, keys_[number % kRequests].data(), kKeyBytes);
+          const auto id = static_cast<std::uint16_t>(number);
+          frame->request_id = rte_cpu_to_be_16(id);
+          asked_at_[id] = now;
+          mbuf.data_len = sizeof(Question);
+          mbuf.pkt_len = sizeof(Question);
+        },
+        [&](const rte_mbuf& mbuf, std::uint64_t now) { return take(mbuf, now); });
   }
-  void ask(std::uint64_t now) {
-    const unsigned room = std::min<unsigned>(load_.window - in_flight_, kBurst);
-    rte_mbuf* frames[kBurst];
-    // Half a burst at least, unless the window is smaller or all is answered.
-    if (room == 0 || (room < kBurst / 2 && in_flight_ > 0 && load_.window >= kBurst) ||
-        rte_pktmbuf_alloc_bulk(port_.pool, frames, room) != 0) {
-      return;
-    }
-    for (unsigned i = 0; i < room; ++i) {
-      auto* frame = rte_pktmbuf_mtod(frames[i], Question*);
-      std::memcpy(frame, &question_, sizeof question_);
-      std::memcpy(frame->key, keys_[(next_ + i) % kRequests].data(), kKeyBytes);
-      const auto id = static_cast<std::uint16_t>(next_ + i);
-      frame->request_id = rte_cpu_to_be_16(id);
-      asked_at_[id] = now;
-      frames[i]->data_len = sizeof(Question);
-      frames[i]->pkt_len = sizeof(Question);
-    }
-    const std::uint16_t sent = rte_eth_tx_burst(port_.id, 0, frames, static_cast<std::uint16_t>(room));
-    in_flight_ += sent;
-    next_ += sent;
-    rte_pktmbuf_free_bulk(frames + sent, room - sent);
-  }
-  bool receive() {
-    rte_mbuf* frames[kBurst];
-    const std::uint16_t got = rte_eth_rx_burst(port_.id, 0, frames, kBurst);
-    if (got == 0) {
-      return false;
-    }
-    const std::uint64_t now = rte_rdtsc();
-    for (std::uint16_t i = 0; i < got; ++i) {
-      take(*frames[i], now);
-    }
-    rte_pktmbuf_free_bulk(frames, got);
-    return true;
-  }
-  void take(const rte_mbuf& mbuf, std::uint64_t now) {
+  bool take(const rte_mbuf& mbuf, std::uint64_t now) {
     const auto* frame = rte_pktmbuf_mtod(&mbuf, const Question*);
     if (mbuf.data_len < kPayloadAt + protocol::kUdpHeaderBytes + kMiss.size() ||
         frame->ethernet.ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ||
@@ -231,7 +194,7 @@ class Client {
       } else {
         ++others_;
       }
-      return;
+      return false;
     }
     const bool is_hit = std::memcmp(frame->get, "VALU", sizeof frame->get) == 0;
     const bool is_miss = std::memcmp(frame->get, kMiss.data(), sizeof frame->get) == 0;
@@ -241,23 +204,21 @@ class Client {
     if ((hits_ + misses_) % kSampleEach == 0 && samples_.size() < kSamplesMax) {
       samples_.push_back(now - asked_at_[rte_be_to_cpu_16(frame->request_id)]);
     }
-    in_flight_ -= in_flight_ > 0 ? 1 : 0;
+    return true;
   }
 
   Port port_;
   Load load_;
+  ClosedLoop loop_{port_, load_.window};
   Question question_{};
   rte_ether_addr own_mac_{};
   rte_ether_addr server_mac_{};
   bool knows_server_ = false;
   std::vector<std::array<char, kKeyBytes>> keys_ = std::vector<std::array<char, kKeyBytes>>(kRequests);
   std::vector<std::uint64_t> asked_at_ = std::vector<std::uint64_t>(1 << 16);
-  std::size_t next_ = 0;
-  unsigned in_flight_ = 0;
   std::uint64_t hits_ = 0;
   std::uint64_t misses_ = 0;
   std::uint64_t others_ = 0;
-  std::uint64_t lost_ = 0;
   std::vector<std::uint64_t> samples_;
 };
 
