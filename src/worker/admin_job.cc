@@ -55,9 +55,12 @@ void Worker::finish_job(AdminJob& job) noexcept {
   if (connection == nullptr) {
     return;  // whoever asked has gone
   }
-  const std::string reply = job.finish();
+  if (job.round.reply == nullptr) {
+    job.round.reply = std::make_unique<TextReply>();
+  }
+  job.finish(*job.round.reply);
   if (!job.round.noreply) {
-    connection->replies.append(memory_, reply);
+    connection->replies.append(memory_, job.round.reply->take());
   }
   unblock(*connection, kBlockedByJob);
 }

@@ -8,10 +8,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "worker/admin_reply.h"
 
 namespace millrace::worker {
 
@@ -25,13 +25,14 @@ class AdminJob {
   /// This worker's part. May allocate; must not take long.
   virtual void visit(Worker& worker) = 0;
   /// The reply, all of it.
-  virtual std::string finish() = 0;
+  virtual void finish(AdminReply& reply) = 0;
 
   // Kept by the home worker while the job is out (admin_job.cc).
   struct Round {
     ConnId connection{};
     std::vector<WorkerId> to_visit;
     std::uint32_t out = 0;
+    std::unique_ptr<AdminReply> reply;  ///< in the form of whoever asked; null: the text protocol's
     bool noreply = false;
   };
   Round round;

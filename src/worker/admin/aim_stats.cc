@@ -3,21 +3,19 @@
 #include <string>
 
 #include "worker/admin/jobs.h"
-#include "worker/admin/stat_lines.h"
 
 namespace millrace::worker {
 
-std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed) {
-  StatLines out;
-  out.add("enabled", port != 0 ? "yes" : "no");
+void tell_aim(std::uint16_t port, std::uint32_t workers, std::uint64_t seed, AdminReply& reply) {
+  reply.stat("enabled", std::string_view{port != 0 ? "yes" : "no"});
   if (port != 0) {
-    out.add("port", port);
-    out.add("workers", workers);
-    out.add("hash", "xxh3_64");  // base/key_hash.h, as is the rule
-    out.add("seed", seed);
-    out.add("owner", "((hash>>48)*workers)>>16");
+    reply.stat("port", port);
+    reply.stat("workers", workers);
+    reply.stat("hash", "xxh3_64");  // base/key_hash.h, as is the rule
+    reply.stat("seed", seed);
+    reply.stat("owner", "((hash>>48)*workers)>>16");
   }
-  return std::move(out).end();
+  reply.end_stats();
 }
 
 }  // namespace millrace::worker

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/reply.h"
 #include "worker/admin/jobs.h"
-#include "worker/admin/stat_lines.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -61,15 +61,14 @@ class ItemsStatsJob final : public ClassesJob {
  public:
   using ClassesJob::ClassesJob;
 
-  std::string finish() override {
-    StatLines out;
+  void finish(AdminReply& reply) override {
     std::uint32_t id = 0;
     for (const ClassStats& c : total()) {
       ++id;
       if (c.number == 0) {
         continue;
       }
-      const auto line = [&](std::string_view name, std::uint64_t value) { out.add("items:", id, name, value); };
+      const auto line = [&](std::string_view name, std::uint64_t value) { reply.stat("items:", id, name, value); };
       line("number", c.number);
       line("mem_requested", c.mem_requested);
       line("evicted", c.evicted);
@@ -80,7 +79,7 @@ class ItemsStatsJob final : public ClassesJob {
       line("evicted_unfetched", c.evicted_unfetched);
       line("crawler_reclaimed", c.crawler_reclaimed);
     }
-    return std::move(out).end();
+    reply.end_stats();
   }
 };
 
@@ -88,8 +87,7 @@ class SlabsStatsJob final : public ClassesJob {
  public:
   using ClassesJob::ClassesJob;
 
-  std::string finish() override {
-    StatLines out;
+  void finish(AdminReply& reply) override {
     std::uint32_t id = 0;
     std::uint64_t active = 0;
     std::uint64_t malloced = 0;
@@ -100,7 +98,7 @@ class SlabsStatsJob final : public ClassesJob {
       }
       ++active;
       malloced += c.total_pages * c.chunk_size * c.chunks_per_page;
-      const auto line = [&](std::string_view name, std::uint64_t value) { out.add("", id, name, value); };
+      const auto line = [&](std::string_view name, std::uint64_t value) { reply.stat("", id, name, value); };
       line("chunk_size", c.chunk_size);
       line("chunks_per_page", c.chunks_per_page);
       line("total_pages", c.total_pages);
@@ -118,9 +116,9 @@ class SlabsStatsJob final : public ClassesJob {
       line("cas_badval", c.cas_badval);
       line("touch_hits", c.touch_hits);
     }
-    out.add("active_slabs", active);
-    out.add("total_malloced", malloced);
-    return std::move(out).end();
+    reply.stat("active_slabs", active);
+    reply.stat("total_malloced", malloced);
+    reply.end_stats();
   }
 };
 
@@ -143,18 +141,17 @@ class SizesStatsJob final : public AdminJob {
     reports_[worker.id()] = std::move(count.sizes);
   }
 
-  std::string finish() override {
+  void finish(AdminReply& reply) override {
     std::map<std::uint64_t, std::uint64_t> sum;
     for (const auto& report : reports_) {
       for (const auto& [size, number] : report) {
         sum[size] += number;
       }
     }
-    StatLines out;
     for (const auto& [size, number] : sum) {
-      out.add(std::to_string(size), number);
+      reply.stat(std::to_string(size), number);
     }
-    return std::move(out).end();
+    reply.end_stats();
   }
 
  private:
@@ -189,19 +186,21 @@ class CachedumpJob final : public AdminJob {
     worker.partition().visit_class(class_id_, limit_, worker.now_s(), list);
   }
 
-  std::string finish() override {
-    std::string out;
+  void finish(AdminReply& reply) override {
+    std::size_t bytes = 0;
     std::uint32_t count = 0;
     for (const auto& report : reports_) {
       for (const std::string& line : report) {
-        if ((limit_ != 0 && count == limit_) || out.size() + line.size() > kCachedumpBytesMax) {
-          return out + "END\r\n";
+        bytes += line.size();
+        if ((limit_ != 0 && count == limit_) || bytes > kCachedumpBytesMax) {
+          reply.line(protocol::reply::kEnd);
+          return;
         }
-        out += line;
+        reply.line(line);
         ++count;
       }
     }
-    return out + "END\r\n";
+    reply.line(protocol::reply::kEnd);
   }
 
  private:

@@ -1,13 +1,10 @@
 // Commands that are not about one key.
 
-#include <charconv>
 #include <csignal>
 #include <string>
-#include <vector>
 
 #include "protocol/reply.h"
 #include "worker/admin/jobs.h"
-#include "worker/admin/stat_lines.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -17,114 +14,6 @@ using protocol::Command;
 using protocol::Request;
 
 constexpr std::uint64_t kMemlimitMinMib = 8;
-
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  while (true) {
-    const std::size_t begin = text.find_first_not_of(' ');
-    if (begin == std::string_view::npos) {
-      return words;
-    }
-    const std::size_t end = text.find(' ', begin);
-    words.push_back(text.substr(begin, end - begin));
-    if (end == std::string_view::npos) {
-      return words;
-    }
-    text.remove_prefix(end);
-  }
-}
-
-bool parse_number(std::string_view word, std::uint32_t& out) {
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
-  return error == std::errc{} && end == word.data() + word.size();
-}
-
-std::string settings_text(const SharedState& shared) {
-  StatLines out;
-  for (const auto& [name, value] : shared.settings) {
-    if (name == "verbosity") {
-      out.add(name, shared.verbosity.load(std::memory_order_relaxed));
-    } else {
-      out.add(name, value);
-    }
-  }
-  return std::move(out).end();
-}
-
-/// What a `stats` sub-command comes to: a job for all workers, or a reply at once.
-struct StatsAnswer {
-  std::unique_ptr<AdminJob> job;
-  std::string text;
-};
-
-StatsAnswer stats_detail(const std::vector<std::string_view>& words, std::uint32_t workers) {
-  const std::string_view what = words.size() > 1 ? words[1] : std::string_view{};
-  if (what == "on" || what == "off") {
-    return {make_detail_switch_job(what == "on"), {}};
-  }
-  if (what == "dump") {
-    return {make_detail_dump_job(workers), {}};
-  }
-  return {nullptr, "CLIENT_ERROR usage: stats detail on|off|dump\r\n"};
-}
-
-StatsAnswer stats_cachedump(const std::vector<std::string_view>& words, std::uint32_t workers,
-                            const SharedState& shared) {
-  if (!shared.dump_enabled) {
-    return {nullptr, "CLIENT_ERROR stats cachedump not allowed\r\n"};
-  }
-  std::uint32_t id = 0;
-  std::uint32_t limit = 0;
-  if (words.size() < 3) {
-    return {nullptr, "CLIENT_ERROR bad command line\r\n"};
-  }
-  if (!parse_number(words[1], id) || !parse_number(words[2], limit)) {
-    return {nullptr, std::string{protocol::reply::kBadFormat}};
-  }
-  if (id > store::kClassesMax) {
-    return {nullptr, "CLIENT_ERROR Illegal slab id\r\n"};
-  }
-  return {make_cachedump_job(workers, id, limit), {}};
-}
-
-StatsAnswer stats_answer(std::string_view arguments, std::uint32_t workers, SharedState& shared) {
-  const std::vector<std::string_view> words = words_of(arguments);
-  if (words.empty()) {
-    return {make_general_stats_job(workers, shared), {}};
-  }
-  const std::string_view what = words.front();
-  if (what == "settings") {
-    return {nullptr, settings_text(shared)};
-  }
-  if (what == "aim") {
-    return {nullptr, aim_text(shared.udp_aim_port, workers, shared.hash_seed)};
-  }
-  if (what == "items") {
-    return {make_items_stats_job(workers), {}};
-  }
-  if (what == "slabs") {
-    return {make_slabs_stats_job(workers), {}};
-  }
-  if (what == "sizes") {
-    if (!shared.tracks_sizes) {
-      return {nullptr, "STAT sizes_status disabled\r\nEND\r\n"};
-    }
-    return {make_sizes_stats_job(workers), {}};
-  }
-  if (what == "conns") {
-    return {make_conns_stats_job(workers), {}};
-  }
-  if (what == "reset") {
-    return {make_reset_job(), {}};
-  }
-  if (what == "detail") {
-    return stats_detail(words, workers);
-  }
-  if (what == "cachedump") {
-    return stats_cachedump(words, workers, shared);
-  }
-  return {nullptr, std::string{protocol::reply::kError}};
-}
 
 }  // namespace
 
@@ -188,11 +77,11 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
       start(make_memlimit_job(workers_, request.number << 20));
       return;
     case Command::Stats: {
-      StatsAnswer answer = stats_answer(request.key, workers_, shared_);
-      if (answer.job != nullptr) {
-        start(std::move(answer.job));
+      TextReply text;
+      if (std::unique_ptr<AdminJob> job = answer_stats(request.key, workers_, shared_, text)) {
+        start(std::move(job));
       } else {
-        reply(answer.text);
+        reply(text.take());
       }
       return;
     }

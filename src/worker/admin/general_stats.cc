@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "worker/admin/jobs.h"
-#include "worker/admin/stat_lines.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -67,14 +66,13 @@ class GeneralStatsJob final : public AdminJob {
     }
   }
 
-  std::string finish() override {
-    StatLines out;
-    process(out);
-    commands(out);
-    traffic(out);
-    store(out);
-    ours(out);
-    return std::move(out).end();
+  void finish(AdminReply& reply) override {
+    process(reply);
+    commands(reply);
+    traffic(reply);
+    store(reply);
+    ours(reply);
+    reply.end_stats();
   }
 
  private:
@@ -94,68 +92,68 @@ class GeneralStatsJob final : public AdminJob {
     return total;
   }
 
-  void process(StatLines& out) const {
+  void process(AdminReply& out) const {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    out.add("pid", static_cast<std::uint64_t>(getpid()));
-    out.add("uptime", uptime_s_);
-    out.add("time", static_cast<std::uint64_t>(wall_s_));
-    out.add("version", kVersionText);
-    out.add("pointer_size", std::uint64_t{8} * sizeof(void*));
-    out.add("rusage_user", seconds_text(usage.ru_utime));
-    out.add("rusage_system", seconds_text(usage.ru_stime));
-    out.add("max_connections", shared_.connections_max);
-    out.add("curr_connections", sum(&WorkerReport::connections));
-    out.add("total_connections", sum(&WorkerReport::worker, &WorkerCounters::connections_total));
-    out.add("rejected_connections", sum(&WorkerReport::worker, &WorkerCounters::connections_rejected));
-    out.add("connection_structures", sum(&WorkerReport::connections));
+    out.stat("pid", static_cast<std::uint64_t>(getpid()));
+    out.stat("uptime", uptime_s_);
+    out.stat("time", static_cast<std::uint64_t>(wall_s_));
+    out.stat("version", kVersionText);
+    out.stat("pointer_size", std::uint64_t{8} * sizeof(void*));
+    out.stat("rusage_user", seconds_text(usage.ru_utime));
+    out.stat("rusage_system", seconds_text(usage.ru_stime));
+    out.stat("max_connections", shared_.connections_max);
+    out.stat("curr_connections", sum(&WorkerReport::connections));
+    out.stat("total_connections", sum(&WorkerReport::worker, &WorkerCounters::connections_total));
+    out.stat("rejected_connections", sum(&WorkerReport::worker, &WorkerCounters::connections_rejected));
+    out.stat("connection_structures", sum(&WorkerReport::connections));
   }
 
-  void commands(StatLines& out) const {
+  void commands(AdminReply& out) const {
     using C = store::PartitionCounters;
     const auto of = [&](std::uint64_t C::* field) { return sum(&WorkerReport::store, field); };
     // flush_all is counted by the worker that got it.
-    out.add("cmd_get", of(&C::cmd_get));
-    out.add("cmd_set", of(&C::cmd_set));
-    out.add("cmd_flush", sum(&WorkerReport::worker, &WorkerCounters::cmd_flush));
-    out.add("cmd_touch", of(&C::cmd_touch));
-    out.add("cmd_meta", std::uint64_t{0});
-    out.add("get_hits", of(&C::get_hits));
-    out.add("get_misses", of(&C::get_misses));
-    out.add("get_expired", of(&C::get_expired));
-    out.add("get_flushed", of(&C::get_flushed));
-    out.add("delete_misses", of(&C::delete_misses));
-    out.add("delete_hits", of(&C::delete_hits));
-    out.add("incr_misses", of(&C::incr_misses));
-    out.add("incr_hits", of(&C::incr_hits));
-    out.add("decr_misses", of(&C::decr_misses));
-    out.add("decr_hits", of(&C::decr_hits));
-    out.add("cas_misses", of(&C::cas_misses));
-    out.add("cas_hits", of(&C::cas_hits));
-    out.add("cas_badval", of(&C::cas_badval));
-    out.add("touch_hits", of(&C::touch_hits));
-    out.add("touch_misses", of(&C::touch_misses));
-    out.add("store_too_large", of(&C::store_too_large));
-    out.add("store_no_memory", of(&C::store_no_memory));
-    out.add("auth_cmds", std::uint64_t{0});
-    out.add("auth_errors", std::uint64_t{0});
+    out.stat("cmd_get", of(&C::cmd_get));
+    out.stat("cmd_set", of(&C::cmd_set));
+    out.stat("cmd_flush", sum(&WorkerReport::worker, &WorkerCounters::cmd_flush));
+    out.stat("cmd_touch", of(&C::cmd_touch));
+    out.stat("cmd_meta", std::uint64_t{0});
+    out.stat("get_hits", of(&C::get_hits));
+    out.stat("get_misses", of(&C::get_misses));
+    out.stat("get_expired", of(&C::get_expired));
+    out.stat("get_flushed", of(&C::get_flushed));
+    out.stat("delete_misses", of(&C::delete_misses));
+    out.stat("delete_hits", of(&C::delete_hits));
+    out.stat("incr_misses", of(&C::incr_misses));
+    out.stat("incr_hits", of(&C::incr_hits));
+    out.stat("decr_misses", of(&C::decr_misses));
+    out.stat("decr_hits", of(&C::decr_hits));
+    out.stat("cas_misses", of(&C::cas_misses));
+    out.stat("cas_hits", of(&C::cas_hits));
+    out.stat("cas_badval", of(&C::cas_badval));
+    out.stat("touch_hits", of(&C::touch_hits));
+    out.stat("touch_misses", of(&C::touch_misses));
+    out.stat("store_too_large", of(&C::store_too_large));
+    out.stat("store_no_memory", of(&C::store_no_memory));
+    out.stat("auth_cmds", std::uint64_t{0});
+    out.stat("auth_errors", std::uint64_t{0});
   }
 
-  void traffic(StatLines& out) const {
+  void traffic(AdminReply& out) const {
     using T = dataplane::TransportCounters;
     const auto of = [&](std::uint64_t T::* field) { return sum(&WorkerReport::transport, field); };
-    out.add("idle_kicks", sum(&WorkerReport::worker, &WorkerCounters::idle_kicks));
-    out.add("bytes_read", of(&T::bytes_received));
-    out.add("bytes_written", of(&T::bytes_sent));
-    out.add("limit_maxbytes", sum(&WorkerReport::limit_bytes));
-    out.add("accepting_conns", std::uint64_t{shared_.stops.load(std::memory_order_relaxed) ? 0U : 1U});
-    out.add("listen_disabled_num", of(&T::accept_failed_no_descriptor));
-    out.add("time_in_listen_disabled_us", of(&T::accept_paused_us));
-    out.add("threads", reports_.size());
-    out.add("conn_yields", sum(&WorkerReport::worker, &WorkerCounters::paused_for_output));
+    out.stat("idle_kicks", sum(&WorkerReport::worker, &WorkerCounters::idle_kicks));
+    out.stat("bytes_read", of(&T::bytes_received));
+    out.stat("bytes_written", of(&T::bytes_sent));
+    out.stat("limit_maxbytes", sum(&WorkerReport::limit_bytes));
+    out.stat("accepting_conns", std::uint64_t{shared_.stops.load(std::memory_order_relaxed) ? 0U : 1U});
+    out.stat("listen_disabled_num", of(&T::accept_failed_no_descriptor));
+    out.stat("time_in_listen_disabled_us", of(&T::accept_paused_us));
+    out.stat("threads", reports_.size());
+    out.stat("conn_yields", sum(&WorkerReport::worker, &WorkerCounters::paused_for_output));
   }
 
-  void store(StatLines& out) const {
+  void store(AdminReply& out) const {
     using C = store::PartitionCounters;
     using M = store::MemoryStats;
     const auto of = [&](std::uint64_t C::* field) { return sum(&WorkerReport::store, field); };
@@ -165,79 +163,79 @@ class GeneralStatsJob final : public AdminJob {
     while ((std::uint64_t{1} << (level + 1)) <= memory(&M::index_buckets)) {
       ++level;
     }
-    out.add("hash_power_level", level);
-    out.add("hash_bytes", (memory(&M::pages_index) + memory(&M::pages_overflow)) * page_bytes);
-    out.add("hash_is_expanding", std::uint64_t{memory(&M::index_is_growing) != 0 ? 1U : 0U});
-    out.add("slab_reassign_running", std::uint64_t{0});
-    out.add("slabs_moved", of(&C::pages_stolen));
-    out.add("lru_crawler_running", std::uint64_t{0});
-    out.add("malloc_fails", std::uint64_t{0});
-    out.add("bytes", of(&C::bytes));
-    out.add("curr_items", of(&C::curr_items));
-    out.add("total_items", of(&C::total_items));
-    out.add("slab_global_page_pool", memory(&M::pages_free));
-    out.add("expired_unfetched", of(&C::expired_unfetched));
-    out.add("evicted_unfetched", of(&C::evicted_unfetched));
-    out.add("evictions", of(&C::evictions));
-    out.add("reclaimed", of(&C::reclaimed));
-    out.add("crawler_reclaimed", of(&C::crawler_reclaimed));
+    out.stat("hash_power_level", level);
+    out.stat("hash_bytes", (memory(&M::pages_index) + memory(&M::pages_overflow)) * page_bytes);
+    out.stat("hash_is_expanding", std::uint64_t{memory(&M::index_is_growing) != 0 ? 1U : 0U});
+    out.stat("slab_reassign_running", std::uint64_t{0});
+    out.stat("slabs_moved", of(&C::pages_stolen));
+    out.stat("lru_crawler_running", std::uint64_t{0});
+    out.stat("malloc_fails", std::uint64_t{0});
+    out.stat("bytes", of(&C::bytes));
+    out.stat("curr_items", of(&C::curr_items));
+    out.stat("total_items", of(&C::total_items));
+    out.stat("slab_global_page_pool", memory(&M::pages_free));
+    out.stat("expired_unfetched", of(&C::expired_unfetched));
+    out.stat("evicted_unfetched", of(&C::evicted_unfetched));
+    out.stat("evictions", of(&C::evictions));
+    out.stat("reclaimed", of(&C::reclaimed));
+    out.stat("crawler_reclaimed", of(&C::crawler_reclaimed));
   }
 
   // What memcached has no word for. The first group returns to zero when nothing is going on.
-  void ours(StatLines& out) const {
+  void ours(AdminReply& out) const {
     using C = store::PartitionCounters;
     using T = dataplane::TransportCounters;
     using W = WorkerCounters;
-    out.add("millrace_version", MILLRACE_VERSION);
-    out.add("millrace_pins", sum(&WorkerReport::store, &C::pins));
-    out.add("millrace_reservations", sum(&WorkerReport::store, &C::reservations));
-    out.add("millrace_holes_outstanding", sum(&WorkerReport::holes));
-    out.add("millrace_buffers_in_use", sum(&WorkerReport::buffers));
-    out.add("millrace_reply_nodes", sum(&WorkerReport::nodes));
-    out.add("millrace_receive_buffers_lent", sum(&WorkerReport::transport, &T::receive_buffers_lent));
-    out.add("millrace_bytes_held_for_paused", sum(&WorkerReport::transport, &T::bytes_held_for_paused));
-    out.add("millrace_sends_in_flight", sum(&WorkerReport::transport, &T::sends_in_flight));
-    out.add("millrace_asks_sent", sum(&WorkerReport::worker, &W::asks_sent));
-    out.add("millrace_asks_served", sum(&WorkerReport::worker, &W::asks_served));
-    out.add("millrace_parked_on_full_lane", sum(&WorkerReport::worker, &W::parked_on_full_lane));
-    out.add("millrace_requests", sum(&WorkerReport::worker, &W::requests));
-    out.add("millrace_batches", sum(&WorkerReport::worker, &W::batches));
-    out.add("millrace_turns", sum(&WorkerReport::worker, &W::turns));
-    out.add("millrace_turns_idle", sum(&WorkerReport::worker, &W::turns_idle));
-    out.add("millrace_idle_us", sum(&WorkerReport::transport, &T::idle_us));
-    out.add("millrace_naps", sum(&WorkerReport::transport, &T::naps));
-    out.add("millrace_napped_us", sum(&WorkerReport::transport, &T::napped_us));
-    out.add("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
-    out.add("millrace_sends", sum(&WorkerReport::transport, &T::sends));
-    out.add("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));
-    out.add("millrace_udp_received", sum(&WorkerReport::transport, &T::datagrams_received));
-    out.add("millrace_udp_sent", sum(&WorkerReport::transport, &T::datagrams_sent));
-    out.add("millrace_udp_requests", sum(&WorkerReport::worker, &W::udp_requests));
-    out.add("millrace_udp_exchanges", sum(&WorkerReport::worker, &W::udp_exchanges));
-    out.add("millrace_udp_drop_no_header", sum(&WorkerReport::worker, &W::udp_drop_no_header));
-    out.add("millrace_udp_drop_not_whole", sum(&WorkerReport::worker, &W::udp_drop_not_whole));
-    out.add("millrace_udp_drop_unfinished", sum(&WorkerReport::worker, &W::udp_drop_unfinished));
-    out.add("millrace_udp_drop_amplifies", sum(&WorkerReport::worker, &W::udp_drop_amplifies));
-    out.add("millrace_udp_drop_no_exchange", sum(&WorkerReport::worker, &W::udp_drop_no_exchange));
-    out.add("millrace_udp_drop_truncated", sum(&WorkerReport::transport, &T::datagrams_truncated));
-    out.add("millrace_udp_drop_not_received", sum(&WorkerReport::transport, &T::datagrams_not_received));
-    out.add("millrace_udp_drop_not_sent", sum(&WorkerReport::transport, &T::datagrams_not_sent));
+    out.stat("millrace_version", MILLRACE_VERSION);
+    out.stat("millrace_pins", sum(&WorkerReport::store, &C::pins));
+    out.stat("millrace_reservations", sum(&WorkerReport::store, &C::reservations));
+    out.stat("millrace_holes_outstanding", sum(&WorkerReport::holes));
+    out.stat("millrace_buffers_in_use", sum(&WorkerReport::buffers));
+    out.stat("millrace_reply_nodes", sum(&WorkerReport::nodes));
+    out.stat("millrace_receive_buffers_lent", sum(&WorkerReport::transport, &T::receive_buffers_lent));
+    out.stat("millrace_bytes_held_for_paused", sum(&WorkerReport::transport, &T::bytes_held_for_paused));
+    out.stat("millrace_sends_in_flight", sum(&WorkerReport::transport, &T::sends_in_flight));
+    out.stat("millrace_asks_sent", sum(&WorkerReport::worker, &W::asks_sent));
+    out.stat("millrace_asks_served", sum(&WorkerReport::worker, &W::asks_served));
+    out.stat("millrace_parked_on_full_lane", sum(&WorkerReport::worker, &W::parked_on_full_lane));
+    out.stat("millrace_requests", sum(&WorkerReport::worker, &W::requests));
+    out.stat("millrace_batches", sum(&WorkerReport::worker, &W::batches));
+    out.stat("millrace_turns", sum(&WorkerReport::worker, &W::turns));
+    out.stat("millrace_turns_idle", sum(&WorkerReport::worker, &W::turns_idle));
+    out.stat("millrace_idle_us", sum(&WorkerReport::transport, &T::idle_us));
+    out.stat("millrace_naps", sum(&WorkerReport::transport, &T::naps));
+    out.stat("millrace_napped_us", sum(&WorkerReport::transport, &T::napped_us));
+    out.stat("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
+    out.stat("millrace_sends", sum(&WorkerReport::transport, &T::sends));
+    out.stat("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));
+    out.stat("millrace_udp_received", sum(&WorkerReport::transport, &T::datagrams_received));
+    out.stat("millrace_udp_sent", sum(&WorkerReport::transport, &T::datagrams_sent));
+    out.stat("millrace_udp_requests", sum(&WorkerReport::worker, &W::udp_requests));
+    out.stat("millrace_udp_exchanges", sum(&WorkerReport::worker, &W::udp_exchanges));
+    out.stat("millrace_udp_drop_no_header", sum(&WorkerReport::worker, &W::udp_drop_no_header));
+    out.stat("millrace_udp_drop_not_whole", sum(&WorkerReport::worker, &W::udp_drop_not_whole));
+    out.stat("millrace_udp_drop_unfinished", sum(&WorkerReport::worker, &W::udp_drop_unfinished));
+    out.stat("millrace_udp_drop_amplifies", sum(&WorkerReport::worker, &W::udp_drop_amplifies));
+    out.stat("millrace_udp_drop_no_exchange", sum(&WorkerReport::worker, &W::udp_drop_no_exchange));
+    out.stat("millrace_udp_drop_truncated", sum(&WorkerReport::transport, &T::datagrams_truncated));
+    out.stat("millrace_udp_drop_not_received", sum(&WorkerReport::transport, &T::datagrams_not_received));
+    out.stat("millrace_udp_drop_not_sent", sum(&WorkerReport::transport, &T::datagrams_not_sent));
     for (std::size_t i = 0; i < reports_.size(); ++i) {
       const WorkerReport& report = reports_[i];
       const std::string prefix = "millrace_worker_" + std::to_string(i) + "_";
-      out.add(prefix + "connections", report.connections);
-      out.add(prefix + "items", report.store.curr_items);
-      out.add(prefix + "bytes", report.store.bytes);
-      out.add(prefix + "requests", report.worker.requests);
-      out.add(prefix + "asks_served", report.worker.asks_served);
-      out.add(prefix + "idle_us", report.transport.idle_us);
-      out.add(prefix + "evictions", report.store.evictions);
+      out.stat(prefix + "connections", report.connections);
+      out.stat(prefix + "items", report.store.curr_items);
+      out.stat(prefix + "bytes", report.store.bytes);
+      out.stat(prefix + "requests", report.worker.requests);
+      out.stat(prefix + "asks_served", report.worker.asks_served);
+      out.stat(prefix + "idle_us", report.transport.idle_us);
+      out.stat(prefix + "evictions", report.store.evictions);
     }
     network(out);
   }
 
   // Of our own network stack, where there is one: its counters in all, and those of each worker's queue.
-  void network(StatLines& out) const {
+  void network(AdminReply& out) const {
     using dataplane::CounterKind;
     const std::vector<FurtherCounters::Counter>& first = reports_.front().further.all;
     for (std::size_t i = 0; i < first.size(); ++i) {
@@ -248,13 +246,13 @@ class GeneralStatsJob final : public AdminJob {
       for (const WorkerReport& report : reports_) {
         total += i < report.further.all.size() ? report.further.all[i].value : 0;
       }
-      out.add((first[i].kind == CounterKind::Drop ? "millrace_drop_" : "millrace_stack_") + std::string(first[i].name),
-              total);
+      out.stat((first[i].kind == CounterKind::Drop ? "millrace_drop_" : "millrace_stack_") + std::string(first[i].name),
+               total);
     }
     for (std::size_t worker = 0; worker < reports_.size(); ++worker) {
       for (const FurtherCounters::Counter& counter : reports_[worker].further.all) {
         if (counter.kind == CounterKind::Queue) {
-          out.add("millrace_queue_" + std::to_string(worker) + "_" + std::string(counter.name), counter.value);
+          out.stat("millrace_queue_" + std::to_string(worker) + "_" + std::string(counter.name), counter.value);
         }
       }
     }
@@ -280,7 +278,7 @@ class ResetJob final : public AdminJob {
     counters.reservations = before.reservations;
     worker.prefix_stats().clear();
   }
-  std::string finish() override { return "RESET\r\n"; }
+  void finish(AdminReply& reply) override { reply.line("RESET\r\n"); }
 };
 
 }  // namespace

@@ -27,8 +27,12 @@ std::unique_ptr<AdminJob> make_cachedump_job(std::uint32_t workers, std::uint32_
 std::unique_ptr<AdminJob> make_flush_job(store::Seconds at);
 std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t bytes);
 
+/// `stats <arguments>`, whatever protocol asks: a job for all workers, or null when `reply` has the answer already.
+std::unique_ptr<AdminJob> answer_stats(std::string_view arguments, std::uint32_t workers, SharedState& shared,
+                                       AdminReply& reply);
+
 /// `stats aim`: what a client must know to send to the worker that owns a key (docs/aiming.md).
-std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed);
+void tell_aim(std::uint16_t port, std::uint32_t workers, std::uint64_t seed, AdminReply& reply);
 
 /// memcached's own bound on a cachedump.
 inline constexpr std::size_t kCachedumpBytesMax = 2 * 1024 * 1024;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/reply.h"
 #include "worker/admin/jobs.h"
-#include "worker/admin/stat_lines.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -15,7 +15,7 @@ class FlushJob final : public AdminJob {
  public:
   explicit FlushJob(store::Seconds at) : at_(at) {}
   void visit(Worker& worker) override { worker.partition().flush(at_, worker.now_s()); }
-  std::string finish() override { return "OK\r\n"; }
+  void finish(AdminReply& reply) override { reply.line("OK\r\n"); }
 
  private:
   store::Seconds at_;
@@ -26,9 +26,9 @@ class MemlimitJob final : public AdminJob {
   MemlimitJob(std::uint32_t workers, std::uint64_t bytes) : per_worker_(bytes / workers), is_refused_(workers) {}
 
   void visit(Worker& worker) override { is_refused_[worker.id()].value = !worker.partition().set_limit(per_worker_); }
-  std::string finish() override {
+  void finish(AdminReply& reply) override {
     const bool refused = std::any_of(is_refused_.begin(), is_refused_.end(), [](const Flag& f) { return f.value; });
-    return refused ? "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n" : "OK\r\n";
+    reply.line(refused ? "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n" : protocol::reply::kOk);
   }
 
  private:
@@ -43,7 +43,7 @@ class DetailSwitchJob final : public AdminJob {
  public:
   explicit DetailSwitchJob(bool on) : on_(on) {}
   void visit(Worker& worker) override { worker.prefix_stats().enable(on_); }
-  std::string finish() override { return "OK\r\n"; }
+  void finish(AdminReply& reply) override { reply.line("OK\r\n"); }
 
  private:
   bool on_;
@@ -54,7 +54,7 @@ class DetailDumpJob final : public AdminJob {
   explicit DetailDumpJob(std::uint32_t workers) : tables_(workers) {}
 
   void visit(Worker& worker) override { tables_[worker.id()] = worker.prefix_stats().table(); }
-  std::string finish() override {
+  void finish(AdminReply& reply) override {
     PrefixTable sum;
     for (const PrefixTable& table : tables_) {
       for (const auto& [prefix, counts] : table) {
@@ -73,7 +73,7 @@ class DetailDumpJob final : public AdminJob {
       out.append(" set ").append(std::to_string(counts.sets));
       out.append(" del ").append(std::to_string(counts.deletes)).append("\r\n");
     }
-    return out + "END\r\n";
+    reply.line(out + "END\r\n");
   }
 
  private:
@@ -100,17 +100,16 @@ class ConnsStatsJob final : public AdminJob {
     }
   }
 
-  std::string finish() override {
-    StatLines out;
+  void finish(AdminReply& reply) override {
     for (const auto& report : reports_) {
       for (const Row& row : report) {
-        out.add(std::to_string(row.number) + ":addr", row.peer);
-        out.add(std::to_string(row.number) + ":listen_addr", row.listener);
-        out.add(std::to_string(row.number) + ":state", row.state);
-        out.add(std::to_string(row.number) + ":secs_since_last_cmd", row.idle_s);
+        reply.stat(std::to_string(row.number) + ":addr", row.peer);
+        reply.stat(std::to_string(row.number) + ":listen_addr", row.listener);
+        reply.stat(std::to_string(row.number) + ":state", row.state);
+        reply.stat(std::to_string(row.number) + ":secs_since_last_cmd", row.idle_s);
       }
     }
-    return std::move(out).end();
+    reply.end_stats();
   }
 
  private:

@@ -14,6 +14,12 @@
 namespace millrace::worker {
 namespace {
 
+std::string aim_text(std::uint16_t port, std::uint32_t workers, std::uint64_t seed) {
+  TextReply reply;
+  tell_aim(port, workers, seed, reply);
+  return reply.take();
+}
+
 TEST(Aim, TheMapIsToldOnlyWhenThereIsOne) {
   EXPECT_EQ(aim_text(0, 4, 77), "STAT enabled no\r\nEND\r\n");
   EXPECT_EQ(aim_text(11300, 4, 18446744073709551615ULL),

@@ -1,0 +1,112 @@
+// `stats` with whatever follows: which job answers it, or what is said at once.
+
+#include <string>
+#include <vector>
+
+#include "protocol/reply.h"
+#include "worker/admin/jobs.h"
+#include "worker/admin/words.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+namespace {
+
+using Words = std::vector<std::string_view>;
+using Job = std::unique_ptr<AdminJob>;
+
+/// For what needs no other worker.
+Job say(AdminReply& reply, std::string_view text) {
+  reply.line(text);
+  return nullptr;
+}
+
+Job tell_settings(const SharedState& shared, AdminReply& reply) {
+  for (const auto& [name, value] : shared.settings) {
+    if (name == "verbosity") {
+      reply.stat(name, shared.verbosity.load(std::memory_order_relaxed));
+    } else {
+      reply.stat(name, value);
+    }
+  }
+  reply.end_stats();
+  return nullptr;
+}
+
+Job answer_sizes(const SharedState& shared, std::uint32_t workers, AdminReply& reply) {
+  if (shared.tracks_sizes) {
+    return make_sizes_stats_job(workers);
+  }
+  reply.stat("sizes_status", std::string_view{"disabled"});
+  reply.end_stats();
+  return nullptr;
+}
+
+Job answer_detail(const Words& words, std::uint32_t workers, AdminReply& reply) {
+  const std::string_view what = words.size() > 1 ? words[1] : std::string_view{};
+  if (what == "on" || what == "off") {
+    return make_detail_switch_job(what == "on");
+  }
+  if (what == "dump") {
+    return make_detail_dump_job(workers);
+  }
+  return say(reply, "CLIENT_ERROR usage: stats detail on|off|dump\r\n");
+}
+
+Job answer_cachedump(const Words& words, std::uint32_t workers, const SharedState& shared, AdminReply& reply) {
+  if (!shared.dump_enabled) {
+    return say(reply, "CLIENT_ERROR stats cachedump not allowed\r\n");
+  }
+  std::uint32_t id = 0;
+  std::uint32_t limit = 0;
+  if (words.size() < 3) {
+    return say(reply, "CLIENT_ERROR bad command line\r\n");
+  }
+  if (!parse_number(words[1], id) || !parse_number(words[2], limit)) {
+    return say(reply, protocol::reply::kBadFormat);
+  }
+  if (id > store::kClassesMax) {
+    return say(reply, "CLIENT_ERROR Illegal slab id\r\n");
+  }
+  return make_cachedump_job(workers, id, limit);
+}
+
+}  // namespace
+
+Job answer_stats(std::string_view arguments, std::uint32_t workers, SharedState& shared, AdminReply& reply) {
+  const Words words = words_of(arguments);
+  const std::string_view what = words.empty() ? std::string_view{} : words.front();
+  if (what.empty()) {
+    return make_general_stats_job(workers, shared);
+  }
+  if (what == "settings") {
+    return tell_settings(shared, reply);
+  }
+  if (what == "aim") {
+    tell_aim(shared.udp_aim_port, workers, shared.hash_seed, reply);
+    return nullptr;
+  }
+  if (what == "items") {
+    return make_items_stats_job(workers);
+  }
+  if (what == "slabs") {
+    return make_slabs_stats_job(workers);
+  }
+  if (what == "sizes") {
+    return answer_sizes(shared, workers, reply);
+  }
+  if (what == "conns") {
+    return make_conns_stats_job(workers);
+  }
+  if (what == "reset") {
+    return make_reset_job();
+  }
+  if (what == "detail") {
+    return answer_detail(words, workers, reply);
+  }
+  if (what == "cachedump") {
+    return answer_cachedump(words, workers, shared, reply);
+  }
+  return say(reply, protocol::reply::kError);
+}
+
+}  // namespace millrace::worker
