@@ -53,7 +53,6 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
   if (MR_LIKELY(is_single)) {
     op.hash = hash_key(op.request.key, shared_.hash_seed);
     if (MR_LIKELY(owner_of(op.hash) == id_)) {
-      partition_.prefetch_bucket(op.hash);
       ++counters_.requests;
       op.connection = nullptr;
       op.datagram = {.flow = event.flow, .request_bytes = request_bytes, .request_id = datagram.request_id};

@@ -1,5 +1,5 @@
 // Bytes of a connection become operations. Keys are hashed here, once; what belongs to a neighbour leaves at once,
-// because its bytes are gone with the turn; what is ours waits in the batch, its bucket already on the way from memory.
+// because its bytes are gone with the turn; what is ours waits in the batch.
 
 #include "worker/worker.h"
 
@@ -67,7 +67,6 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
   op.hash = hash_key(request.key, shared_.hash_seed);
   const WorkerId owner = owner_of(op.hash);
   if (owner == id_) {
-    partition_.prefetch_bucket(op.hash);
     const bool is_in_event = request.key.data() >= in.data() && request.key.data() < in.data() + in.size();
     if (!is_in_event) {
       op.request.key = batch_.keep(request.key);
