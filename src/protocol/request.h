@@ -31,6 +31,9 @@ enum class Command : std::uint8_t {
   Shutdown,
   MetaNoop,
   Quit,
+  SaslList,
+  SaslAuth,
+  SaslStep,
 };
 
 struct Request {
