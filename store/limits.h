@@ -40,6 +40,10 @@ inline constexpr std::uint32_t kPinsMax = 8192;
 inline constexpr std::uint32_t kSweepSlotsMax = 2048;
 /// With eviction off, a storing command looks for expired items in this many slots.
 inline constexpr std::uint32_t kReclaimSlotsMax = 256;
+/// Memory for a large value is found in steps of so many chunks or evictions, or one page emptied: a step then takes
+/// some hundred microseconds at most, and the worker does other things between two.
+inline constexpr std::uint32_t kStepChunksMax = 128;
+inline constexpr std::uint32_t kStepEvictionsMax = 16;
 /// Pages a steal looks at in one class before it asks the next class.
 inline constexpr std::uint32_t kStealPagesMax = 16;
 /// A class is considered for one more page each time its hand has crossed this many pages.

@@ -38,11 +38,15 @@ struct PartitionOptions {
 };
 
 /// Memory promised to a value that is still arriving. The holder writes the bytes, then commits or aborts; exactly
-/// once. Value memory is a list of spans, walked with Partition::reserved_span.
+/// once. Value memory is a list of spans, walked with Partition::reserved_span. That of a large value is found in
+/// steps: until it is whole, it is only carried on or aborted.
 struct Reservation {
   ItemRef ref{};
   std::uint32_t value_bytes = 0;
+  ItemRef last{};                   ///< the chunk that the next one goes behind
+  std::uint64_t missing_bytes = 0;  ///< to be found by continue_reserve()
   [[nodiscard]] bool is_valid() const noexcept { return ref != ItemRef{}; }
+  [[nodiscard]] bool is_whole() const noexcept { return missing_bytes == 0; }
 };
 
 /// A walk over a value's pieces: as cheap as the pieces are many, where value_span() starts anew each time.
@@ -110,10 +114,13 @@ class Partition {
   // --- partition_store.cc
   StoreReply store(const Key& key, std::string_view value, const StoreArgs& args, Seconds now) noexcept;
   /// Memory for a value of `value_bytes` that has yet to arrive. On TooLarge and OutOfMemory the old value of the key
-  /// is deleted, as memcached does (for Set alone), so that no stale one is served. Stored means: reserved. Neither
-  /// findable nor evictable until commit.
+  /// is deleted, as memcached does (for Set alone), so that no stale one is served. Stored means: reserved, though
+  /// perhaps not whole yet. Neither findable nor evictable until commit.
   Outcome reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out,
                   StoreMode mode = StoreMode::Set) noexcept;
+  /// Another step for a reservation that is not whole, with what reserve() was given. Anything but Stored: no memory,
+  /// and the reservation is used up.
+  Outcome continue_reserve(Reservation& reservation, KeyHash hash, StoreMode mode, Seconds now) noexcept;
   /// Writable bytes of the value from `offset` on, as far as they lie together. Remembers the piece: a walk with rising
   /// offsets costs one step a piece.
   [[nodiscard]] std::span<char> reserved_span(const Reservation& reservation, std::uint32_t offset) noexcept;
@@ -212,6 +219,7 @@ class Partition {
   StoreReply finish(KeyHash hash, Item& item, IndexSlot old, std::uint32_t flags, Seconds expires_at,
                     Seconds now) noexcept;
   Outcome refuse(const Key& key, Outcome why, StoreMode mode) noexcept;
+  Outcome settle_reserved(const Reservation& reservation) noexcept;
 
   // partition_concat.cc: append and prepend; `from` or else `bytes` is what is added
   StoreReply concat(const Key& key, IndexSlot old, std::string_view bytes, const Item* from, bool at_end,
@@ -223,7 +231,10 @@ class Partition {
   Item* allocate(const ItemShape& shape, std::string_view key, Seconds now) noexcept;
   /// The same, for what is to replace `old`, which stays where it is meanwhile.
   Item* allocate_beside(Item& old, const ItemShape& shape, std::string_view key, Seconds now) noexcept;
-  bool allocate_rest(Item& head, std::uint64_t bytes, Seconds now, Drought& drought) noexcept;
+  /// The first chunk of an item, and how much more it takes. Not valid when there is no memory.
+  Reservation begin_item(const ItemShape& shape, std::string_view key, Seconds now, Drought& drought) noexcept;
+  /// Chunks for what is missing: all of them, or as many as one step may take. False: no memory.
+  bool gather(Reservation& item, bool in_steps, Seconds now, Drought& drought) noexcept;
   ItemRef take_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept;
   /// Gives an item's chunks back.
   void release(Item& item) noexcept;

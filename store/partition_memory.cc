@@ -37,27 +37,40 @@ ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought) n
   return ItemRef{};
 }
 
-Item* Partition::allocate(const ItemShape& shape, std::string_view key, Seconds now) noexcept {
-  Drought drought;
+Reservation Partition::begin_item(const ItemShape& shape, std::string_view key, Seconds now,
+                                  Drought& drought) noexcept {
   std::uint64_t bytes = shape.contiguous_bytes();
   std::uint32_t id = sizes_.contiguous(bytes);
   const bool chained = id == 0;
   if (MR_UNLIKELY(chained)) {
     // Not worth emptying the cache for what cannot fit even then.
     if (bytes > limit_bytes() - std::min(limit_bytes(), std::uint64_t{index_.pages()} << kPageShift)) {
-      return nullptr;
+      return {};
     }
     bytes += kChainBytes;
     id = sizes_.pick(bytes);
   }
   const ItemRef ref = take_chunk(id, now, drought);
   if (MR_UNLIKELY(ref == ItemRef{})) {
-    return nullptr;
+    return {};
   }
   Item* item = item_at(ref);
   item->start(shape.key_bytes, shape.with_flags, chained, shape.value_bytes);
   item->set_key(key);
-  if (MR_UNLIKELY(chained) && !allocate_rest(*item, bytes, now, drought)) {
+  return {.ref = ref,
+          .value_bytes = shape.value_bytes,
+          .last = ref,
+          .missing_bytes = bytes - std::min<std::uint64_t>(bytes, slabs_[id].chunk_bytes)};
+}
+
+Item* Partition::allocate(const ItemShape& shape, std::string_view key, Seconds now) noexcept {
+  Drought drought;
+  Reservation made = begin_item(shape, key, now, drought);
+  if (MR_UNLIKELY(!made.is_valid())) {
+    return nullptr;
+  }
+  Item* item = item_at(made.ref);
+  if (MR_UNLIKELY(!made.is_whole()) && !gather(made, false, now, drought)) {
     release(*item);
     return nullptr;
   }
@@ -71,26 +84,27 @@ Item* Partition::allocate_beside(Item& old, const ItemShape& shape, std::string_
   return item;
 }
 
-/// The continuation chunks of a chained head for the part of `bytes` that its own chunk does not hold.
-bool Partition::allocate_rest(Item& head, std::uint64_t bytes, Seconds now, Drought& drought) noexcept {
-  const ItemRef head_ref = pages_.ref_of(&head);
-  std::uint64_t rest = bytes - std::min<std::uint64_t>(bytes, slabs_[slabs_.class_of(head_ref)].chunk_bytes);
-  Continuation* last = nullptr;
-  while (rest != 0) {
-    const std::uint32_t id = sizes_.pick(rest + kContinuationBytes);
+bool Partition::gather(Reservation& item, bool in_steps, Seconds now, Drought& drought) noexcept {
+  const std::uint64_t stolen_before = counters_.pages_stolen;
+  const std::uint64_t gone_before = counters_.evictions + counters_.reclaimed;
+  for (std::uint32_t taken = 0; !item.is_whole(); ++taken) {
+    if (in_steps && (taken == kStepChunksMax || counters_.pages_stolen != stolen_before ||
+                     counters_.evictions + counters_.reclaimed - gone_before >= kStepEvictionsMax)) {
+      return true;
+    }
+    const std::uint32_t id = sizes_.pick(item.missing_bytes + kContinuationBytes);
     const ItemRef ref = take_chunk(id, now, drought);
     if (ref == ItemRef{}) {
       return false;
     }
-    auto* piece = new (pages_.at(ref))
-        Continuation{static_cast<std::uint8_t>(Kind::Continuation), {0, 0, 0}, ItemRef{}, head_ref};
-    if (last == nullptr) {
-      head.set_next(ref);
+    new (pages_.at(ref)) Continuation{static_cast<std::uint8_t>(Kind::Continuation), {0, 0, 0}, ItemRef{}, item.ref};
+    if (item.last == item.ref) {
+      item_at(item.ref)->set_next(ref);
     } else {
-      last->next = ref;
+      continuation_at(item.last)->next = ref;
     }
-    last = piece;
-    rest -= std::min<std::uint64_t>(rest, slabs_[id].chunk_bytes - kContinuationBytes);
+    item.last = ref;
+    item.missing_bytes -= std::min<std::uint64_t>(item.missing_bytes, slabs_[id].chunk_bytes - kContinuationBytes);
   }
   return true;
 }

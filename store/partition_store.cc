@@ -1,5 +1,6 @@
 // Storing: set, add, replace, cas at once or through a reservation. Owner only.
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "store/partition.h"
@@ -162,14 +163,35 @@ Outcome Partition::reserve(const Key& key, std::uint32_t value_bytes, Seconds no
   if (shape.contiguous_bytes() > item_bytes_max_) {
     return refuse(key, Outcome::TooLarge, mode);
   }
-  Item* item = allocate(shape, key.bytes, now);
-  if (item == nullptr) {
+  Drought drought;
+  Reservation made = begin_item(shape, key.bytes, now, drought);
+  if (!made.is_valid()) {
     return refuse(key, Outcome::OutOfMemory, mode);
   }
-  ++counters_.cmd_set;
-  ++class_stats_[class_of(*item)].cmd_set;
   ++counters_.reservations;
-  out = Reservation{pages_.ref_of(item), value_bytes};
+  out = made;
+  return made.is_whole() ? settle_reserved(out) : continue_reserve(out, key.hash, mode, now);
+}
+
+Outcome Partition::continue_reserve(Reservation& reservation, KeyHash hash, StoreMode mode, Seconds now) noexcept {
+  advance(now);
+  Item& item = *item_at(reservation.ref);
+  MR_ASSERT(reservation.is_valid() && !reservation.is_whole() && item.kind() == Kind::Held);
+  Drought drought;
+  if (!gather(reservation, true, now, drought)) {
+    std::array<char, kKeyBytesMax> bytes;
+    const std::string_view key{bytes.data(), item.key().copy(bytes.data(), bytes.size())};
+    abort(reservation);
+    reservation = {};
+    return refuse({key, hash}, Outcome::OutOfMemory, mode);
+  }
+  return reservation.is_whole() ? settle_reserved(reservation) : Outcome::Stored;
+}
+
+/// Its memory is whole: from here on the command counts as one that found some.
+Outcome Partition::settle_reserved(const Reservation& reservation) noexcept {
+  ++counters_.cmd_set;
+  ++class_stats_[class_of(*item_at(reservation.ref))].cmd_set;
   return Outcome::Stored;
 }
 
@@ -177,7 +199,7 @@ StoreReply Partition::commit(const Reservation& reservation, KeyHash hash, const
                              Seconds now) noexcept {
   advance(now);
   Item& item = *item_at(reservation.ref);
-  MR_ASSERT(reservation.is_valid() && item.kind() == Kind::Held);
+  MR_ASSERT(reservation.is_valid() && reservation.is_whole() && item.kind() == Kind::Held);
   const Key key{item.key(), hash};
   const auto [outcome, old] = judge(key, args, now);
   if (outcome != Outcome::Stored) {

@@ -23,7 +23,7 @@ enum Blocked : std::uint8_t {
   kNotBlocked = 0,
   kBlockedByOutput = 1,       ///< its client does not read: too much is waiting for it
   kBlockedByLane = 2,         ///< a neighbour's lane is full; the ask is parked
-  kBlockedByReservation = 4,  ///< a neighbour is finding memory for its value
+  kBlockedByReservation = 4,  ///< memory for its value is being found, by us or by a neighbour
   kBlockedByJob = 8,          ///< an administrator's command is making its round of the workers
   kBlockedByClose = 16,       ///< quit, or hopeless: what comes is not looked at
 };
@@ -34,6 +34,7 @@ struct ArrivingValue {
   enum class Into : std::uint8_t {
     Gather,        ///< small: into `bytes`, then stored like one that came whole
     AwaitingItem,  ///< the owner was asked for memory
+    GrowingItem,   ///< ours: memory is found in steps, one a turn
     Item,          ///< into the reserved item
   };
 

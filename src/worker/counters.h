@@ -16,6 +16,7 @@ struct WorkerCounters {
   std::uint64_t paused_for_output = 0;  ///< connections left unread because their client did not read
   std::uint64_t turns = 0;
   std::uint64_t turns_idle = 0;
+  std::uint64_t turn_longest_ns = 0;  ///< from one turn's start to the next's, without sleep
   std::uint64_t requests = 0;
   std::uint64_t batches = 0;
   // Datagrams; what they ask is counted like anybody's.

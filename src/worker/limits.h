@@ -7,6 +7,7 @@
 #include "protocol/limits.h"
 #include "protocol/reply.h"
 #include "protocol/udp_frame.h"
+#include "store/limits.h"
 
 namespace millrace::worker {
 
@@ -30,6 +31,11 @@ static_assert(kCopiedValueBytesMax + 1024 < kTxBufferBytes);
 /// A value that arrives in pieces is gathered in the connection up to this size; a larger one goes straight into the
 /// item.
 inline constexpr std::uint32_t kGatheredValueBytesMax = mesh::kMessageValueBytesMax;
+
+/// Memory for a value up to this is reserved when it is asked for; for a larger one in steps, so many a turn, or one
+/// that had to take memory from somebody.
+inline constexpr std::uint32_t kReservedAtOnceBytesMax = store::kPageBytes;
+inline constexpr std::uint32_t kReserveStepsMax = 16;
 
 /// What a connection may have waiting before its requests are left unread.
 inline constexpr std::uint32_t kUnsentBytesMax = 128 * 1024;

@@ -30,9 +30,12 @@ Worker::Worker(const WorkerParts& parts)
 Worker::~Worker() = default;
 
 bool Worker::turn(bool may_sleep) noexcept {
+  const Instant before = now_;
   read_clock();
+  count_turn(now_ - before);
   // Answers first: they need nothing from anybody, and everybody else's progress rests on that.
   bool did_something = drain_answers();
+  did_something |= advance_reservations();
   did_something |= drain_asks();
   did_something |= retry_parked();
   did_something |= advance_jobs();
@@ -75,9 +78,18 @@ void Worker::run(Duration drain_limit) noexcept {
   drop_exchanges();
 }
 
+/// How long the turn before took, without what it slept: nobody of this core was served in between. What another
+/// process took of the core is in it.
+void Worker::count_turn(Duration took) noexcept {
+  const auto took_ns = static_cast<std::uint64_t>(took.ns);
+  if (MR_UNLIKELY(took_ns > counters_.turn_longest_ns) && counters_.turns != 0) {
+    counters_.turn_longest_ns = took_ns;
+  }
+}
+
 bool Worker::is_drained() const noexcept {
   return connections_.count() == 0 && exchanges_.count() == 0 && holes_outstanding_ == 0 && parked_.empty() &&
-         jobs_.empty();
+         reserving_.empty() && jobs_.empty();
 }
 
 void Worker::read_clock() noexcept {
@@ -87,7 +99,7 @@ void Worker::read_clock() noexcept {
 }
 
 bool Worker::has_work_waiting() const noexcept {
-  return !parked_.empty() || !ops_.empty() || !next_turn_.empty() || !to_send_.empty();
+  return !parked_.empty() || !reserving_.empty() || !ops_.empty() || !next_turn_.empty() || !to_send_.empty();
 }
 
 void Worker::close_all() noexcept {

@@ -115,7 +115,7 @@ std::uint32_t Worker::serve_asks_from(WorkerId from) noexcept {
         break;  // the asker has yet to take its answers in; it always does
       }
       AnswerSink sink(run);
-      serve_ask(ask, payload(group[done], sizeof(ask)), sink);
+      serve_ask(from, ask, payload(group[done], sizeof(ask)), sink);
       if (sink.is_wanted()) {
         answers.commit(sink.finish());
       }
@@ -130,7 +130,7 @@ std::uint32_t Worker::serve_asks_from(WorkerId from) noexcept {
   return served;
 }
 
-void Worker::serve_ask(const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept {
+void Worker::serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept {
   const store::Key key{{payload_bytes, ask.key_bytes}, KeyHash{ask.hash}};
   switch (ask.kind) {
     case mesh::AskKind::Execute: {
@@ -145,10 +145,19 @@ void Worker::serve_ask(const mesh::Ask& ask, const char* payload_bytes, AnswerSi
       return;
     }
     case mesh::AskKind::Reserve: {
+      const auto value_bytes = static_cast<std::uint32_t>(ask.number);
+      const store::StoreMode mode = store_mode(static_cast<protocol::Command>(ask.detail));
+      if (value_bytes > kReservedAtOnceBytesMax) {
+        reserving_.push_back({.key = std::string(key.bytes),
+                              .hash = key.hash,
+                              .value_bytes = value_bytes,
+                              .mode = mode,
+                              .asker = asker,
+                              .token = ask.token});
+        return;
+      }
       store::Reservation reservation;
-      const store::Outcome outcome =
-          partition_.reserve(key, static_cast<std::uint32_t>(ask.number), now_s_, reservation,
-                             store_mode(static_cast<protocol::Command>(ask.detail)));
+      const store::Outcome outcome = partition_.reserve(key, value_bytes, now_s_, reservation, mode);
       sink.reserved(ask.token, outcome, reservation);
       return;
     }

@@ -6,7 +6,9 @@
 //   and
 //                        to nobody else), then tells the owner to commit. The connection is not read meanwhile.
 //
-// A connection that goes away in the middle gives the memory back: abandon_value().
+// Memory for a large value is found in steps, one a turn, while its connection is not read: by this core or by the
+// owner, who answers when it is whole. A connection that goes away in the middle gives the memory back:
+// abandon_value().
 
 #include <algorithm>
 #include <cstring>
@@ -50,15 +52,85 @@ void Worker::begin_value(Connection& connection, const protocol::Request& reques
 }
 
 void Worker::begin_local_value(Connection& connection, const protocol::Request& request, KeyHash hash) noexcept {
-  store::Reservation reservation;
-  const store::Outcome outcome =
-      partition_.reserve({request.key, hash}, request.value_bytes, now_s_, reservation, store_mode(request.command));
   connection.arriving = start_value(request, hash, id_, 0);
-  connection.arriving->into = ArrivingValue::Into::Item;
-  connection.arriving->reservation = reservation;
+  ArrivingValue& value = *connection.arriving;
+  const store::StoreMode mode = store_mode(request.command);
+  if (request.value_bytes > kReservedAtOnceBytesMax) {
+    value.into = ArrivingValue::Into::GrowingItem;
+    connection.blocked |= kBlockedByReservation;
+    reserving_.push_back({.key = std::string(request.key),
+                          .hash = hash,
+                          .value_bytes = request.value_bytes,
+                          .mode = mode,
+                          .connection = &connection});
+    return;
+  }
+  value.into = ArrivingValue::Into::Item;
+  const store::Outcome outcome =
+      partition_.reserve({request.key, hash}, request.value_bytes, now_s_, value.reservation, mode);
   if (outcome != store::Outcome::Stored) {
     refuse_value(connection, outcome);
   }
+}
+
+bool Worker::advance_reservations() noexcept {
+  if (MR_LIKELY(reserving_.empty())) {
+    return false;
+  }
+  const store::PartitionCounters& done = partition_.counters();
+  const std::uint64_t stolen_before = done.pages_stolen;
+  const std::uint64_t gone_before = done.evictions + done.reclaimed;
+  // One step that had to take memory away is a turn's share; steps that found it free are cheap.
+  for (std::uint32_t step = 0; step < kReserveStepsMax && !reserving_.empty(); ++step) {
+    reserving_next_ = reserving_next_ < reserving_.size() ? reserving_next_ : 0;
+    OpenReservation& open = reserving_[reserving_next_];
+    advance_reservation(open);
+    const bool is_over = open.outcome != store::Outcome::Stored || open.reservation.is_whole();
+    if (is_over && settle_reservation(open)) {
+      reserving_.erase(reserving_.begin() + static_cast<std::ptrdiff_t>(reserving_next_));
+    } else {
+      ++reserving_next_;
+    }
+    if (done.pages_stolen != stolen_before || done.evictions + done.reclaimed != gone_before) {
+      break;
+    }
+  }
+  return true;
+}
+
+void Worker::advance_reservation(OpenReservation& open) noexcept {
+  if (!open.reservation.is_valid()) {
+    if (open.outcome == store::Outcome::Stored) {
+      open.outcome = partition_.reserve({open.key, open.hash}, open.value_bytes, now_s_, open.reservation, open.mode);
+    }
+  } else if (!open.reservation.is_whole()) {
+    open.outcome = partition_.continue_reserve(open.reservation, open.hash, open.mode, now_s_);
+  }
+}
+
+/// Tells whoever waits. False: the lane to the asker has no room yet.
+bool Worker::settle_reservation(const OpenReservation& open) noexcept {
+  if (open.connection == nullptr) {
+    mesh::SlotRing& answers = port_.answers_to(open.asker);
+    std::byte* run = answers.reserve(mesh::kAnswerSlotsMax);
+    if (run == nullptr) {
+      return false;
+    }
+    AnswerSink sink(run);
+    sink.reserved(open.token, open.outcome, open.reservation);
+    answers.commit(sink.finish());
+    return true;
+  }
+  Connection& connection = *open.connection;
+  ArrivingValue& value = *connection.arriving;
+  MR_ASSERT(value.into == ArrivingValue::Into::GrowingItem);
+  value.into = ArrivingValue::Into::Item;
+  value.reservation = open.reservation;
+  if (open.outcome != store::Outcome::Stored) {
+    refuse_value(connection, open.outcome);
+  }
+  unblock(connection, kBlockedByReservation);
+  return true;
 }
 
 /// Asks the owner for memory. `token` is the hole of a value that came whole (its views are copied here), 0 for one
@@ -234,6 +306,16 @@ void Worker::abandon_value(Connection& connection) noexcept {
       --holes_outstanding_;
       connection.replies.fill_hole(memory_, hole, {}, nullptr);
     }
+    return;
+  }
+  if (value->into == ArrivingValue::Into::GrowingItem) {
+    const auto open =
+        std::ranges::find_if(reserving_, [&](const OpenReservation& one) { return one.connection == &connection; });
+    MR_ASSERT(open != reserving_.end());
+    if (open->reservation.is_valid()) {
+      partition_.abort(open->reservation);
+    }
+    reserving_.erase(open);
     return;
   }
   give_back_reservation(*value);

@@ -57,6 +57,20 @@ struct ParkedAsk {
   std::string value;
 };
 
+/// Memory that is being found for a large value, some steps a turn. Bounded: at most one for each connection of each
+/// worker.
+struct OpenReservation {
+  std::string key;
+  KeyHash hash;
+  std::uint32_t value_bytes = 0;
+  store::StoreMode mode{};
+  store::Reservation reservation{};  ///< not valid: not begun
+  store::Outcome outcome = store::Outcome::Stored;
+  Connection* connection = nullptr;  ///< ours, which is blocked meanwhile; null: a neighbour asked
+  WorkerId asker = 0;
+  std::uint64_t token = 0;  ///< the asker's
+};
+
 class Worker final : private LoanReader {
  public:
   explicit Worker(const WorkerParts& parts);
@@ -91,6 +105,7 @@ class Worker final : private LoanReader {
 
   // --- loop.cc
   void read_clock() noexcept;
+  void count_turn(Duration took) noexcept;
   void housekeep(bool was_idle) noexcept;
   [[nodiscard]] bool has_work_waiting() const noexcept;
   void close_all() noexcept;
@@ -101,7 +116,7 @@ class Worker final : private LoanReader {
   void take_answer(WorkerId from, const mesh::Answer& answer, std::string_view bytes) noexcept;
   bool drain_asks() noexcept;
   std::uint32_t serve_asks_from(WorkerId from) noexcept;
-  void serve_ask(const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept;
+  void serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept;
   bool poll_transport(bool may_sleep, bool did_something) noexcept;
   void take_event(const dataplane::Event& event) noexcept;
   void open_connection(const dataplane::Event& event) noexcept;
@@ -145,6 +160,10 @@ class Worker final : private LoanReader {
   void receive_into_item(ArrivingValue& value, std::string_view bytes) noexcept;
   void refuse_value(Connection& connection, store::Outcome outcome) noexcept;
   void take_reserved(WorkerId from, const mesh::Answer& answer) noexcept;
+  /// Steps for the reservations that are not whole, in turn, and their answers once they are.
+  bool advance_reservations() noexcept;
+  void advance_reservation(OpenReservation& open) noexcept;
+  bool settle_reservation(const OpenReservation& open) noexcept;
   void give_back_reservation(const ArrivingValue& value) noexcept;
   void abandon_value(Connection& connection) noexcept;
 
@@ -229,6 +248,8 @@ class Worker final : private LoanReader {
   dataplane::IpBytes last_allowed_{};
   std::vector<std::unique_ptr<ParkedAsk>> parked_;
   std::vector<std::uint32_t> parked_for_;  ///< how many of them wait for each neighbour
+  std::vector<OpenReservation> reserving_;
+  std::size_t reserving_next_ = 0;  ///< whose turn it is
   std::vector<std::unique_ptr<AdminJob>> jobs_;
   std::uint32_t idle_scan_slot_ = 0;
   bool is_draining_ = false;

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "sim/client_script.h"
 #include "support/seed.h"
 #include "support/sim_world.h"
@@ -141,6 +144,63 @@ TEST(WorkerSwarm, AClientThatNeverReadsStopsOnlyItself) {
   stuck.is_gone = true;
   lively.has_finished = true;
   world.run(5000);
+  expect_nothing_left(world);
+}
+
+TEST(WorkerSwarm, ALargeValueIntoFullMemoryStopsNobody) {
+  SimWorld world({.seed = test_seed(), .workers = 2, .item_bytes_max = 2U << 20});
+  SimClient& filler = world.open(0);
+  for (int n = 0;
+       world.worker(0).partition().counters().evictions == 0 || world.worker(1).partition().counters().evictions == 0;
+       ++n) {
+    for (int i = 0; i < 1000; ++i) {
+      filler.to_server += "set small" + std::to_string(n * 1000 + i) + " 0 0 8 noreply\r\nsssssss8\r\n";
+    }
+    while (!filler.to_server.empty()) {
+      world.run(50);
+    }
+  }
+  // Both keys of each client: one its own worker's, one the neighbour's, whichever is which.
+  constexpr std::uint32_t kBytes = 1'200'000;
+  const auto large = [](std::size_t n) {
+    return "set large" + std::to_string(n) + " 0 0 " + std::to_string(kBytes) + "\r\n" + std::string(kBytes, 'l') +
+           "\r\n";
+  };
+  const std::string stored = "STORED\r\nSTORED\r\nSTORED\r\nSTORED\r\n";
+  const std::array<SimClient*, 2> clients{&world.open(0), &world.open(1)};
+  SimClient& vanishing = world.open(1);
+  vanishing.to_server = "set large0 0 0 " + std::to_string(kBytes) + "\r\nonly the beginning";
+  SimClient& lively = world.open(0);
+  std::uint64_t answers = 0;
+  const auto is_done = [&](const SimClient* client) { return client->received.size() >= stored.size(); };
+  for (int step = 0; step < 400'000 && !std::ranges::all_of(clients, is_done); ++step) {
+    for (SimClient* client : clients) {
+      if (client->to_server.empty() && !is_done(client)) {
+        client->to_server = large(client->received.size() / 8);
+      }
+    }
+    std::array<std::uint64_t, 2> before{};
+    for (WorkerId id = 0; id < 2; ++id) {
+      before[id] = world.worker(id).partition().counters().pages_stolen;
+    }
+    if (lively.to_server.empty()) {
+      lively.to_server = "get nothing\r\n";
+      answers += lively.received == "END\r\n" ? 1 : 0;
+      lively.received.clear();
+    }
+    world.step();
+    for (WorkerId id = 0; id < 2; ++id) {
+      ASSERT_LE(world.worker(id).partition().counters().pages_stolen - before[id], 2U) << "in one turn";
+    }
+    vanishing.is_gone |= step == 100;
+  }
+  EXPECT_EQ(clients[0]->received, stored);
+  EXPECT_EQ(clients[1]->received, stored);
+  EXPECT_GT(answers, 100U) << "small requests were answered all the while";
+  for (SimClient* client : {clients[0], clients[1], &filler, &lively}) {
+    client->has_finished = true;
+  }
+  world.run(20'000);
   expect_nothing_left(world);
 }
 

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -202,6 +203,11 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("millrace_batches", sum(&WorkerReport::worker, &W::batches));
     out.stat("millrace_turns", sum(&WorkerReport::worker, &W::turns));
     out.stat("millrace_turns_idle", sum(&WorkerReport::worker, &W::turns_idle));
+    std::uint64_t longest_ns = 0;
+    for (const WorkerReport& report : reports_) {
+      longest_ns = std::max(longest_ns, report.worker.turn_longest_ns);
+    }
+    out.stat("millrace_turn_longest_us", longest_ns / 1000);
     out.stat("millrace_idle_us", sum(&WorkerReport::transport, &T::idle_us));
     out.stat("millrace_naps", sum(&WorkerReport::transport, &T::naps));
     out.stat("millrace_napped_us", sum(&WorkerReport::transport, &T::napped_us));

@@ -61,8 +61,10 @@ class Store {
   /// Reserves and fills, in steps of `step` bytes at most.
   Outcome reserve(std::string_view key, std::string_view value, Reservation& out, Seconds now = 1,
                   std::size_t step = 1U << 30, StoreMode mode = StoreMode::Set) {
-    const Outcome outcome =
-        partition_->reserve(make_key(key), static_cast<std::uint32_t>(value.size()), now, out, mode);
+    Outcome outcome = partition_->reserve(make_key(key), static_cast<std::uint32_t>(value.size()), now, out, mode);
+    while (outcome == Outcome::Stored && !out.is_whole()) {
+      outcome = partition_->continue_reserve(out, make_key(key).hash, mode, now);
+    }
     if (outcome == Outcome::Stored) {
       for (std::size_t at = 0; at < value.size();) {
         const auto room = partition_->reserved_span(out, static_cast<std::uint32_t>(at));

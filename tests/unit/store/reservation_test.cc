@@ -1,6 +1,7 @@
 // Memory promised to a value that is still arriving: nobody finds it, nobody takes it, and it is used up once.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 #include "unit/store/partition_fixture.h"
@@ -142,6 +143,92 @@ TEST(Reservation, WithoutMemoryItIsRefusedAndNothingLeaks) {
   store->abort(first);
   EXPECT_EQ(store.reserve("b", std::string(700'000, 'b'), second), Outcome::Stored);
   store->abort(second);
+  store->check();
+}
+
+/// An arena full of small items of one class.
+void fill_with_small(Store& store) {
+  for (int n = 0; store->counters().evictions == 0; ++n) {
+    ASSERT_EQ(store.set("small" + std::to_string(1'000'000 + n), std::string(20, 's')), Outcome::Stored);
+  }
+}
+
+TEST(Reservation, ALargeOneIsFoundInBoundedSteps) {
+  Store store(256, {.item_bytes_max = 12U << 20});
+  fill_with_small(store);
+  const auto gone = [&] { return store->counters().evictions + store->counters().reclaimed; };
+  std::uint64_t before = gone();
+  std::uint64_t stolen = store->counters().pages_stolen;
+  Reservation reservation;
+  Outcome outcome = store->reserve(make_key("large"), 10U << 20, 1, reservation);
+  int steps = 1;
+  while (true) {
+    ASSERT_EQ(outcome, Outcome::Stored);
+    // The first step takes the head as well, which may need a page of its own.
+    ASSERT_LE(store->counters().pages_stolen - stolen, steps == 1 ? 2U : 1U);
+    ASSERT_LE(gone() - before, (steps == 1 ? 2 : 1) * std::uint64_t{kPageBytes / 48} + kStepEvictionsMax);
+    store->check();
+    if (reservation.is_whole()) {
+      break;
+    }
+    // Others are served in between, and take nothing of what is held already.
+    ASSERT_EQ(store.set("between" + std::to_string(steps), "b"), Outcome::Stored);
+    before = gone();
+    stolen = store->counters().pages_stolen;
+    outcome = store->continue_reserve(reservation, make_key("large").hash, StoreMode::Set, 1);
+    ++steps;
+  }
+  EXPECT_GT(steps, 100);
+  EXPECT_EQ(store->counters().cmd_set, store->counters().total_items + 1);
+  EXPECT_EQ(store.commit("large", reservation), Outcome::Stored);
+  EXPECT_EQ(store.peek("large")->value_bytes(), 10U << 20);
+  store->check();
+}
+
+TEST(Reservation, OneThatIsNotWholeCanBeGivenUp) {
+  Store store(256, {.item_bytes_max = 12U << 20});
+  fill_with_small(store);
+  Reservation reservation;
+  ASSERT_EQ(store->reserve(make_key("large"), 10U << 20, 1, reservation), Outcome::Stored);
+  for (int step = 0; step < 20; ++step) {
+    ASSERT_FALSE(reservation.is_whole());
+    ASSERT_EQ(store->continue_reserve(reservation, make_key("large").hash, StoreMode::Set, 1), Outcome::Stored);
+  }
+  const std::uint64_t free = store->memory_stats().pages_free;
+  store->abort(reservation);
+  EXPECT_GE(store->memory_stats().pages_free, free + 20);
+  EXPECT_EQ(store->counters().reservations, 0U);
+  store->check();
+}
+
+TEST(Reservation, OneThatRunsOutOfMemoryOnTheWayLeavesNothing) {
+  Store store(256, {.item_bytes_max = 12U << 20});
+  fill_with_small(store);
+  const std::array<std::string, 2> keys{"first", "second"};
+  std::array<Reservation, 2> reserved;
+  std::size_t turn = 0;
+  for (; turn < 2; ++turn) {
+    store.set(keys[turn], "old");
+    ASSERT_EQ(store->reserve(make_key(keys[turn]), 10U << 20, 1, reserved[turn]), Outcome::Stored);
+  }
+  while (reserved[turn % 2].is_valid()) {
+    ++turn;
+    ASSERT_FALSE(reserved[turn % 2].is_whole()) << "20 MiB of 16";
+    const Outcome outcome =
+        store->continue_reserve(reserved[turn % 2], make_key(keys[turn % 2]).hash, StoreMode::Set, 1);
+    ASSERT_EQ(outcome, reserved[turn % 2].is_valid() ? Outcome::Stored : Outcome::OutOfMemory);
+  }
+  EXPECT_FALSE(store.has(keys[turn % 2])) << "no stale value";
+  EXPECT_EQ(store->counters().reservations, 1U);
+  EXPECT_EQ(store->counters().store_no_memory, 1U);
+  store->check();
+  ++turn;
+  while (!reserved[turn % 2].is_whole()) {
+    ASSERT_EQ(store->continue_reserve(reserved[turn % 2], make_key(keys[turn % 2]).hash, StoreMode::Set, 1),
+              Outcome::Stored)
+        << "what the other held is there for this one";
+  }
+  store->abort(reserved[turn % 2]);
   store->check();
 }
 
