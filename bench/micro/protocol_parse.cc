@@ -19,11 +19,12 @@ constexpr protocol::SessionOptions kOptions;
 void parse(benchmark::State& state, std::string_view stream) {
   protocol::Session session(kOptions);
   protocol::Request request;
+  protocol::Scratch scratch;
   std::int64_t requests = 0;
   for (auto _ : state) {
     std::string_view in = stream;
     while (!in.empty()) {
-      const protocol::Parsed parsed = session.next(in, request);
+      const protocol::Parsed parsed = session.next(in, request, scratch);
       benchmark::DoNotOptimize(request.key.data());
       benchmark::DoNotOptimize(request.value.data());
       if (parsed.found != protocol::Found::Request) {
@@ -58,9 +59,10 @@ void parse_get_cut_in_two(benchmark::State& state) {
   const std::string_view line = "get memtier-12345678\r\n";
   protocol::Session session(kOptions);
   protocol::Request request;
+  protocol::Scratch scratch;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(session.next(line.substr(0, 11), request).consumed);
-    benchmark::DoNotOptimize(session.next(line.substr(11), request).consumed);
+    benchmark::DoNotOptimize(session.next(line.substr(0, 11), request, scratch).consumed);
+    benchmark::DoNotOptimize(session.next(line.substr(11), request, scratch).consumed);
     benchmark::DoNotOptimize(request.key.data());
   }
   state.SetItemsProcessed(state.iterations());

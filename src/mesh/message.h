@@ -1,8 +1,8 @@
-// What cores say to each other. Plain bytes in slots: a header, then what it announces, key first, then value.
-// Thread: written by the sender into a reserved run, read by the receiver until it releases the run.
+// What cores say to each other. Plain bytes in slots: a header, then what it announces: key, the dialect's extra,
+// value. Thread: written by the sender into a reserved run, read by the receiver until it releases the run.
 //
-//   Ask     +--------------------- 48 ----------------------+-- key --+-- value --+     one run of 64-byte slots
-//   Answer  +---------- 40 -----------+------------ bytes of the reply ------------+
+//   Ask     +--------------------- 48 ----------------------+-- key --+-- extra --+-- value --+   a run of 64-byte
+//   slots Answer  +---------- 40 -----------+------------ bytes of the reply ------------+
 //
 // `token` is the asker's own and comes back as it went. An Ask with token 0 wants no answer.
 #pragma once
@@ -27,7 +27,9 @@ struct Ask {
   std::uint8_t detail = 0;  ///< the protocol's command
   std::uint16_t slots = 0;
   std::uint8_t key_bytes = 0;
-  std::uint8_t unused[3] = {};
+  std::uint8_t extra_bytes = 0;
+  std::uint8_t dialect = 0;  ///< the protocol's
+  std::uint8_t unused = 0;
   std::uint64_t hash = 0;
   std::uint64_t token = 0;
   std::uint64_t number = 0;       ///< cas unique, delta; Reserve: bytes of the value to come
@@ -39,7 +41,7 @@ struct Ask {
 static_assert(sizeof(Ask) == 48);
 
 enum class AnswerKind : std::uint8_t {
-  Reply = 1,  ///< `bytes` of reply; with a lent value: the value goes between the first `bytes` and a final CRLF
+  Reply = 1,  ///< `bytes` of reply; a lent value goes behind them, and a CRLF behind that if `ends_line`
   Reserved,   ///< `item` is the asker's to fill; 0: refused with `outcome`
   Visited,
 };
@@ -53,7 +55,8 @@ struct Answer {
   std::uint32_t item = 0;         ///< a pinned item's reference (Reply) or a reserved one's; 0: none
   std::uint32_t value_bytes = 0;  ///< of the lent value
   const void* lent = nullptr;     ///< the pinned item; read only, until Unpin
-  std::uint64_t unused = 0;
+  bool ends_line = false;         ///< with a lent value
+  std::uint8_t unused[7] = {};
 };
 static_assert(sizeof(Answer) == 40);
 
@@ -61,9 +64,12 @@ static_assert(sizeof(Answer) == 40);
 /// costs less than the message that gives a loan back.
 inline constexpr std::uint32_t kMessageValueBytesMax = 1024;
 inline constexpr std::uint32_t kKeyBytesMax = 250;
-inline constexpr std::uint32_t kReplyLineBytesMax = 320;
+/// Whatever dialect: a key in base64, an opaque, and a dozen numbers.
+inline constexpr std::uint32_t kReplyLineBytesMax = 640;
+inline constexpr std::uint32_t kExtraBytesMax = 128;
 
-inline constexpr std::uint32_t kAskSlotsMax = slots_for(sizeof(Ask) + kKeyBytesMax + kMessageValueBytesMax);
+inline constexpr std::uint32_t kAskSlotsMax =
+    slots_for(sizeof(Ask) + kKeyBytesMax + kExtraBytesMax + kMessageValueBytesMax);
 inline constexpr std::uint32_t kAnswerSlotsMax = slots_for(sizeof(Answer) + kReplyLineBytesMax + kMessageValueBytesMax);
 
 }  // namespace millrace::mesh

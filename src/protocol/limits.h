@@ -28,6 +28,9 @@ inline constexpr std::uint32_t kValueBytesMax = 0x7fffffffU - 2;
 /// A data block is a value and the CRLF behind it.
 inline constexpr std::uint32_t kBlockEndBytes = 2;
 
+/// What a dialect says besides the fields that all have: its own, in few bytes, because they travel with the request.
+inline constexpr std::size_t kExtraBytesMax = 128;
+
 /// Digits looked at in a number, leading zeros included: memcached's limits, which are above any value that fits.
 inline constexpr std::size_t kNumber32BytesMax = 11;
 inline constexpr std::size_t kNumber64BytesMax = 22;

@@ -24,19 +24,19 @@ constexpr std::size_t kViewBytesMax = std::size_t{1} << 30;
 
 }  // namespace
 
-Parsed Session::next(std::string_view in, Request& request) noexcept {
+Parsed Session::next(std::string_view in, Request& request, Scratch& scratch) noexcept {
   MR_ASSERT(in.size() <= kViewBytesMax);
   request = Request{};
   if (MR_LIKELY(state_ == State::Line && carry_.is_empty())) {
-    return next_line(in, request);
+    return next_line(in, request, scratch);
   }
   if (state_ == State::Keys) {
     return next_key(in, request);
   }
-  return resume(in, request);
+  return resume(in, request, scratch);
 }
 
-Parsed Session::resume(std::string_view in, Request& request) noexcept {
+Parsed Session::resume(std::string_view in, Request& request, Scratch& scratch) noexcept {
   MR_ASSERT(state_ != State::Value);  // those bytes are take_value()'s
   if (in.empty()) {
     return {};
@@ -60,13 +60,13 @@ Parsed Session::resume(std::string_view in, Request& request) noexcept {
     }
     in.remove_prefix(passed);
   }
-  Parsed parsed = carry_.is_empty() ? next_line(in, request) : next_carried_line(in, request);
+  Parsed parsed = carry_.is_empty() ? next_line(in, request, scratch) : next_carried_line(in, request, scratch);
   parsed.consumed += passed;
   return parsed;
 }
 
 /// A line that begins with `in`.
-Parsed Session::next_line(std::string_view in, Request& request) noexcept {
+Parsed Session::next_line(std::string_view in, Request& request, Scratch& scratch) noexcept {
   const std::size_t end = ascii::find_line_end(in.substr(0, kLineBytesMax + 1));
   if (MR_UNLIKELY(end == ascii::kNoLineEnd)) {
     return in.size() <= kLineBytesMax ? carry_on(in) : begin_long_line(in, request);
@@ -78,7 +78,7 @@ Parsed Session::next_line(std::string_view in, Request& request) noexcept {
     request.key = key;
     return {.found = Found::Request, .consumed = line_bytes};
   }
-  const ascii::Verdict verdict = ascii::parse_line(line, line_bytes, request);
+  const ascii::Verdict verdict = ascii::parse_line(line, line_bytes, request, scratch);
   switch (verdict.meaning) {
     case ascii::Meaning::Request:
       return {.found = Found::Request, .consumed = line_bytes};
@@ -103,7 +103,7 @@ Parsed Session::next_line(std::string_view in, Request& request) noexcept {
 }
 
 /// A line whose beginning is in the carry.
-Parsed Session::next_carried_line(std::string_view in, Request& request) noexcept {
+Parsed Session::next_carried_line(std::string_view in, Request& request, Scratch& scratch) noexcept {
   MR_ASSERT(carry_.size() <= kLineBytesMax);
   const std::size_t end = ascii::find_line_end(in.substr(0, carry_.room()));
   if (end == ascii::kNoLineEnd) {
@@ -115,7 +115,7 @@ Parsed Session::next_carried_line(std::string_view in, Request& request) noexcep
   }
   const std::string_view carried = carry_.view();
   const std::string_view line = ascii::without_line_end(carried);
-  const ascii::Verdict verdict = ascii::parse_line(line, carried.size(), request);
+  const ascii::Verdict verdict = ascii::parse_line(line, carried.size(), request, scratch);
   carry_.clear();  // its bytes stay where they are for the views in `request`
   switch (verdict.meaning) {
     case ascii::Meaning::Request:

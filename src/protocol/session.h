@@ -38,8 +38,8 @@ class Session {
   explicit Session(const SessionOptions& options) noexcept : options_(&options) {}
 
   /// Looks at the front of `in`. Call again with the rest until NeedMore. `request` is written when one is found; its
-  /// views go into `in` or into the carry, and are good until the next call.
-  Parsed next(std::string_view in, Request& request) noexcept;
+  /// views go into `in`, the carry or `scratch`, and are good until the next call.
+  Parsed next(std::string_view in, Request& request, Scratch& scratch) noexcept;
 
   /// After ValueBegins: the next part of the data block.
   ValueTaken take_value(std::string_view in) noexcept;
@@ -64,9 +64,9 @@ class Session {
     Closed,
   };
 
-  Parsed resume(std::string_view in, Request& request) noexcept;
-  Parsed next_line(std::string_view in, Request& request) noexcept;
-  Parsed next_carried_line(std::string_view in, Request& request) noexcept;
+  Parsed resume(std::string_view in, Request& request, Scratch& scratch) noexcept;
+  Parsed next_line(std::string_view in, Request& request, Scratch& scratch) noexcept;
+  Parsed next_carried_line(std::string_view in, Request& request, Scratch& scratch) noexcept;
   Parsed next_key(std::string_view in, Request& request) noexcept;
   Parsed next_carried_key(std::string_view in, Request& request) noexcept;
   Parsed begin_block(std::uint32_t consumed, std::string_view rest, Request& request) noexcept;

@@ -25,7 +25,7 @@ bool Worker::advance_jobs() noexcept {
     AdminJob::Round& round = job.round;
     while (!round.to_visit.empty()) {
       const mesh::Ask ask{.kind = mesh::AskKind::Visit, .token = reinterpret_cast<std::uint64_t>(&job)};
-      if (!push_ask(round.to_visit.back(), ask, {}, {})) {
+      if (!push_ask(round.to_visit.back(), ask, {})) {
         break;
       }
       round.to_visit.pop_back();

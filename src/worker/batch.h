@@ -44,13 +44,16 @@ class Batch {
   /// What add() would return: to be written in place before it is known whether it will be an operation.
   [[nodiscard]] Op& next() noexcept { return ops_[count_]; }
 
-  [[nodiscard]] bool has_key_room() const noexcept { return keys_used_ + protocol::kKeyBytesMax <= kBatchKeyBytes; }
-  /// A copy of `key` that lives as long as the batch: for keys in a carry that the next parse overwrites.
-  [[nodiscard]] std::string_view keep(std::string_view key) noexcept {
+  /// For the key and the extra of one more request.
+  [[nodiscard]] bool has_key_room() const noexcept {
+    return keys_used_ + protocol::kKeyBytesMax + protocol::kExtraBytesMax <= kBatchKeyBytes;
+  }
+  /// A copy that lives as long as the batch: for what lies in a carry or a scratch that the next parse overwrites.
+  [[nodiscard]] std::string_view keep(std::string_view bytes) noexcept {
     char* at = keys_.data() + keys_used_;
-    std::memcpy(at, key.data(), key.size());
-    keys_used_ += static_cast<std::uint32_t>(key.size());
-    return {at, key.size()};
+    std::memcpy(at, bytes.data(), bytes.size());
+    keys_used_ += static_cast<std::uint32_t>(bytes.size());
+    return {at, bytes.size()};
   }
   void clear() noexcept {
     count_ = 0;

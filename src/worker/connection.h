@@ -38,7 +38,7 @@ struct ArrivingValue {
     Item,          ///< into the reserved item
   };
 
-  protocol::Request request;  ///< its key is a view of `bytes`
+  protocol::Request request;  ///< its key and extra are views of `bytes`
   KeyHash hash;
   WorkerId owner = 0;
   Into into = Into::Gather;
@@ -48,7 +48,10 @@ struct ArrivingValue {
   bool is_whole = false;          ///< AwaitingItem: `bytes` holds the value too
   std::uint32_t key_bytes = 0;
   std::uint32_t received = 0;
-  std::unique_ptr<char[]> bytes;  ///< key, then (Gather, is_whole) the value
+  std::unique_ptr<char[]> bytes;  ///< key, extra, then (Gather, is_whole) the value
+
+  [[nodiscard]] std::uint32_t text_bytes() const noexcept { return key_bytes + request.extra_bytes; }
+  [[nodiscard]] char* value_at() const noexcept { return bytes.get() + text_bytes(); }
 };
 
 struct Connection {

@@ -17,10 +17,12 @@ namespace millrace::worker {
 
 struct Operation {
   protocol::Command command{};
+  protocol::Dialect dialect = protocol::Dialect::Text;
   store::Key key;
   std::uint32_t flags = 0;
   store::Seconds expires_at = store::kNever;
   std::uint64_t number = 0;
+  std::string_view extra{};  ///< the dialect's
   std::string_view value{};
 };
 
@@ -67,6 +69,12 @@ struct Operation {
   return protocol::reply::kError;
 }
 
+/// Why a value was not taken, before anything of it was stored.
+[[nodiscard]] constexpr std::string_view refusal_line(const protocol::Request& request,
+                                                      store::Outcome outcome) noexcept {
+  return request.noreply ? std::string_view{} : outcome_line(outcome);
+}
+
 class LocalSink {
  public:
   LocalSink(Worker& worker, Connection& connection, bool noreply) noexcept
@@ -82,10 +90,12 @@ class LocalSink {
       commit(static_cast<std::uint32_t>(text.size()));
     }
   }
-  /// The pinned value, kept in place, and its CRLF.
-  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes) noexcept {
+  /// The pinned value, kept in place, and if `ends_line` a CRLF.
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes, bool ends_line) noexcept {
     connection_.replies.append_loan(worker_.memory_, {item, pin, worker_.id_, value_bytes});
-    connection_.replies.append(worker_.memory_, protocol::reply::kCrlf);
+    if (ends_line) {
+      connection_.replies.append(worker_.memory_, protocol::reply::kCrlf);
+    }
   }
 
  private:
@@ -114,8 +124,9 @@ class AnswerSink {
     std::memcpy(room(static_cast<std::uint32_t>(text.size())), text.data(), text.size());
     commit(static_cast<std::uint32_t>(text.size()));
   }
-  /// The asker sends the value from where it lies, adds the CRLF, and says Unpin.
-  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes) noexcept {
+  /// The asker sends the value from where it lies, adds a CRLF if `ends_line`, and says Unpin.
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes, bool ends_line) noexcept {
+    answer_.ends_line = ends_line;
     answer_.item = static_cast<std::uint32_t>(pin);
     answer_.value_bytes = value_bytes;
     answer_.lent = item;
@@ -174,7 +185,7 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
                       : protocol::write_value_line(begin, operation.key.bytes, item->client_flags(), value_bytes);
   if (!copies) {
     sink.commit(static_cast<std::uint32_t>(at - begin));
-    sink.lend(item, pin, value_bytes);
+    sink.lend(item, pin, value_bytes, true);
     return;
   }
   if (MR_LIKELY(!item->is_chained())) {
@@ -248,11 +259,14 @@ void Worker::execute(const Operation& operation, Sink& sink) noexcept {
   MR_UNREACHABLE();
 }
 
+/// A reserved and filled value becomes the key's.
 template <typename Sink>
-void Worker::commit(protocol::Command command, const store::Reservation& reservation, KeyHash hash,
-                    store::StoreArgs args, Sink& sink) noexcept {
-  args.mode = store_mode(command);
-  sink.line(outcome_line(partition_.commit(reservation, hash, args, now_s_).outcome));
+void Worker::commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept {
+  const store::StoreArgs args{.mode = store_mode(operation.command),
+                              .flags = operation.flags,
+                              .expires_at = operation.expires_at,
+                              .cas_compare = operation.number};
+  sink.line(outcome_line(partition_.commit(reservation, operation.key.hash, args, now_s_).outcome));
 }
 
 }  // namespace millrace::worker

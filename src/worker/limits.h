@@ -69,9 +69,11 @@ static_assert(protocol::kUdpHeaderBytes + protocol::kValueLineBytesMax + kDatagr
 // Between two slices of a value that are not copied stands at most one that is.
 static_assert(2 * (protocol::kUdpBodyBytesMax / kDatagramSliceBytesMin + 1) + 1 <= kSlicesPerDatagramMax);
 
-/// Keys copied out of a connection's carry for the length of a batch.
-inline constexpr std::uint32_t kBatchKeyBytes = 4096;
-static_assert(kBatchKeyBytes >= 4 * protocol::kKeyBytesMax);
+/// Keys copied out of a connection's carry, and dialects' extras, for the length of a batch.
+inline constexpr std::uint32_t kBatchKeyBytes = 8192;
+static_assert(kBatchKeyBytes >= 4 * (protocol::kKeyBytesMax + protocol::kExtraBytesMax));
+static_assert(mesh::kKeyBytesMax >= protocol::kKeyBytesMax && mesh::kExtraBytesMax >= protocol::kExtraBytesMax);
+static_assert(mesh::kReplyLineBytesMax >= protocol::kValueLineBytesMax);
 
 /// Items looked at by store housekeeping in one turn that had nothing else to do, and in one that had; and how often:
 /// turns of a few microseconds would spend a tenth of themselves on it.

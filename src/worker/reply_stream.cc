@@ -132,7 +132,8 @@ void ReplyStream::link_hole(ReplyNode* hole) noexcept {
   ++holes_;
 }
 
-void ReplyStream::fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_view bytes, const Loan* loan) noexcept {
+void ReplyStream::fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_view bytes, const Loan* loan,
+                            bool ends_line) noexcept {
   MR_ASSERT(hole->kind == NodeKind::Hole && holes_ > 0);
   --holes_;
   hole->connection = nullptr;
@@ -153,6 +154,9 @@ void ReplyStream::fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_vi
   value->loan = *loan;
   link_after(hole, value);
   ++lent_count_;
+  if (!ends_line) {
+    return;
+  }
   ReplyNode* crlf = memory.take_node(NodeKind::Bytes);
   std::memcpy(buffer->bytes + buffer->used, "\r\n", 2);
   crlf->buffer = buffer;

@@ -111,8 +111,10 @@ class ReplyStream {
   /// silent one keeps what is said later from saying it before the request was carried out.
   [[nodiscard]] static ReplyNode* make_hole(ReplyMemory& memory, Connection* owner, bool is_silent = false) noexcept;
   void link_hole(ReplyNode* hole) noexcept;
-  /// The reply for `hole`: bytes, and for a large value the loan and the CRLF behind it. `hole` is used up.
-  void fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_view bytes, const Loan* loan) noexcept;
+  /// The reply for `hole`: bytes, and for a large value the loan and, if `ends_line`, the CRLF behind it. `hole` is
+  /// used up.
+  void fill_hole(ReplyMemory& memory, ReplyNode* hole, std::string_view bytes, const Loan* loan,
+                 bool ends_line = true) noexcept;
 
   /// Takes the next sendable prefix out of the list; false when nothing can be sent now.
   bool gather(ReplyMemory& memory, const LoanReader& reader, GatheredSend& out) noexcept;

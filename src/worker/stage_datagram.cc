@@ -75,7 +75,8 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
   want_send(*exchange);
 }
 
-/// One whole command on one key, and nothing behind it.
+/// One whole command on one key, classic text, and nothing behind it. Other dialects' replies may be too long for the
+/// one datagram that is written at once.
 bool Worker::is_single_operation(std::string_view commands, protocol::Request& request) noexcept {
   if (MR_LIKELY(protocol::ascii::read_plain_get(commands, request))) {
     return true;
@@ -83,9 +84,10 @@ bool Worker::is_single_operation(std::string_view commands, protocol::Request& r
   if (MR_UNLIKELY(!datagram_session_)) {
     datagram_session_.emplace(session_options_);
   }
-  const protocol::Parsed parsed = datagram_session_->next(commands, request);
+  const protocol::Parsed parsed = datagram_session_->next(commands, request, scratch_);
   if (MR_LIKELY(parsed.found == protocol::Found::Request && parsed.consumed == commands.size() &&
-                !request.key.empty() && request.command <= protocol::Command::Touch &&
+                !request.key.empty() && request.dialect == protocol::Dialect::Text &&
+                protocol::is_about_key(request.command) &&
                 (request.ends_reply || !protocol::is_retrieval(request.command)))) {
     return true;
   }
@@ -274,7 +276,7 @@ class DatagramSink {
       commit(static_cast<std::uint32_t>(text.size()));
     }
   }
-  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes) noexcept {
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes, bool ends_line) noexcept {
     const Loan loan{.item = item, .ref = pin, .owner = worker_.id_, .value_bytes = value_bytes};
     exchange_ = worker_.begin_exchange({.flow = *op_.datagram.flow,
                                         .request_id = op_.datagram.request_id,
@@ -287,7 +289,9 @@ class DatagramSink {
     }
     exchange_->replies.append(worker_.memory_, {at_, used_});
     exchange_->replies.append_loan(worker_.memory_, loan);
-    exchange_->replies.append(worker_.memory_, protocol::reply::kCrlf);
+    if (ends_line) {
+      exchange_->replies.append(worker_.memory_, protocol::reply::kCrlf);
+    }
   }
   void finish() noexcept {
     const std::string_view end =

@@ -53,10 +53,12 @@ void Worker::execute_batch() noexcept {
     if (!op.is_remote) {
       LocalSink sink(*this, connection, request.noreply);
       execute({.command = request.command,
+               .dialect = request.dialect,
                .key = {request.key, op.hash},
                .flags = request.flags,
                .expires_at = expiry_of(request.exptime),
                .number = request.number,
+               .extra = request.extra(),
                .value = request.value},
               sink);
     } else if (op.token != 0) {

@@ -17,7 +17,7 @@ void Worker::take_bytes(Connection& connection, std::string_view bytes) noexcept
       continue;
     }
     protocol::Request request;
-    const protocol::Parsed parsed = connection.session.next(bytes, request);
+    const protocol::Parsed parsed = connection.session.next(bytes, request, scratch_);
     MR_ASSERT(parsed.consumed <= bytes.size());
     const std::string_view in = bytes;
     bytes.remove_prefix(parsed.consumed);
@@ -46,8 +46,7 @@ void Worker::take_bytes(Connection& connection, std::string_view bytes) noexcept
 
 void Worker::take_request(Connection& connection, const protocol::Request& request, std::string_view in) noexcept {
   ++counters_.requests;
-  if (!protocol::is_retrieval(request.command) && !protocol::is_storage(request.command) &&
-      request.command > protocol::Command::Touch) {
+  if (!protocol::is_about_key(request.command)) {
     execute_admin(connection, request);
     return;
   }
@@ -70,6 +69,9 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
     const bool is_in_event = request.key.data() >= in.data() && request.key.data() < in.data() + in.size();
     if (!is_in_event) {
       op.request.key = batch_.keep(request.key);
+    }
+    if (MR_UNLIKELY(request.extra_bytes != 0)) {
+      op.request.extra_at = batch_.keep(request.extra()).data();
     }
     return;
   }

@@ -68,7 +68,7 @@ void Worker::take_answer(WorkerId from, const mesh::Answer& answer, std::string_
     return;
   }
   Connection& connection = *hole->connection;
-  connection.replies.fill_hole(memory_, hole, bytes, loan.item != nullptr ? &loan : nullptr);
+  connection.replies.fill_hole(memory_, hole, bytes, loan.item != nullptr ? &loan : nullptr, answer.ends_line);
   want_send(connection);
 }
 
@@ -132,18 +132,20 @@ std::uint32_t Worker::serve_asks_from(WorkerId from) noexcept {
 
 void Worker::serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept {
   const store::Key key{{payload_bytes, ask.key_bytes}, KeyHash{ask.hash}};
+  const std::string_view extra{payload_bytes + ask.key_bytes, ask.extra_bytes};
   switch (ask.kind) {
-    case mesh::AskKind::Execute: {
-      const Operation operation{.command = static_cast<protocol::Command>(ask.detail),
-                                .key = key,
-                                .flags = ask.flags,
-                                .expires_at = ask.expires_at,
-                                .number = ask.number,
-                                .value = {payload_bytes + ask.key_bytes, ask.value_bytes}};
+    case mesh::AskKind::Execute:
       sink.begin(ask.token);
-      execute(operation, sink);
+      execute({.command = static_cast<protocol::Command>(ask.detail),
+               .dialect = static_cast<protocol::Dialect>(ask.dialect),
+               .key = key,
+               .flags = ask.flags,
+               .expires_at = ask.expires_at,
+               .number = ask.number,
+               .extra = extra,
+               .value = {extra.data() + extra.size(), ask.value_bytes}},
+              sink);
       return;
-    }
     case mesh::AskKind::Reserve: {
       const auto value_bytes = static_cast<std::uint32_t>(ask.number);
       const store::StoreMode mode = store_mode(static_cast<protocol::Command>(ask.detail));
@@ -164,8 +166,14 @@ void Worker::serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload
     case mesh::AskKind::Commit: {
       const store::Reservation reservation{.ref = store::ItemRef{ask.item}, .value_bytes = ask.value_bytes};
       sink.begin(ask.token);
-      commit(static_cast<protocol::Command>(ask.detail), reservation, key.hash,
-             {.flags = ask.flags, .expires_at = ask.expires_at, .cas_compare = ask.number}, sink);
+      commit({.command = static_cast<protocol::Command>(ask.detail),
+              .dialect = static_cast<protocol::Dialect>(ask.dialect),
+              .key = key,
+              .flags = ask.flags,
+              .expires_at = ask.expires_at,
+              .number = ask.number,
+              .extra = extra},
+             reservation, sink);
       return;
     }
     case mesh::AskKind::Abort:

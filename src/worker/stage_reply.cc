@@ -100,7 +100,7 @@ void Worker::give_back(const Loan& loan) noexcept {
     return;
   }
   const mesh::Ask unpin{.kind = mesh::AskKind::Unpin, .item = static_cast<std::uint32_t>(loan.ref)};
-  push_or_park(nullptr, loan.owner, unpin, {}, {});
+  push_or_park(nullptr, loan.owner, unpin, {});
 }
 
 }  // namespace millrace::worker

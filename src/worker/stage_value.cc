@@ -27,9 +27,11 @@ std::unique_ptr<ArrivingValue> start_value(const protocol::Request& request, Key
   value->hash = hash;
   value->owner = owner;
   value->key_bytes = static_cast<std::uint32_t>(request.key.size());
-  value->bytes = std::make_unique<char[]>(value->key_bytes + value_room);
+  value->bytes = std::make_unique<char[]>(value->text_bytes() + value_room);
   std::memcpy(value->bytes.get(), request.key.data(), value->key_bytes);
+  copy_bytes(value->bytes.get() + value->key_bytes, request.extra());
   value->request.key = {value->bytes.get(), value->key_bytes};
+  value->request.extra_at = value->bytes.get() + value->key_bytes;
   value->request.value = {};
   return value;
 }
@@ -144,7 +146,7 @@ void Worker::reserve_remotely(Connection& connection, WorkerId owner, const prot
   value.into = ArrivingValue::Into::AwaitingItem;
   value.is_whole = !whole.empty();
   value.reply_token = token;
-  copy_bytes(value.bytes.get() + value.key_bytes, whole);
+  copy_bytes(value.value_at(), whole);
   value.awaiting = ReplyStream::make_hole(memory_, &connection);
   ++holes_outstanding_;
   connection.blocked |= kBlockedByReservation;
@@ -154,7 +156,7 @@ void Worker::reserve_remotely(Connection& connection, WorkerId owner, const prot
                       .hash = hash.bits,
                       .token = reinterpret_cast<std::uint64_t>(value.awaiting),
                       .number = request.value_bytes};
-  push_or_park(&connection, owner, ask, value.request.key, {});
+  push_or_park(&connection, owner, ask, {.key = value.request.key});
 }
 
 void Worker::take_reserved(WorkerId from, const mesh::Answer& answer) noexcept {
@@ -165,7 +167,7 @@ void Worker::take_reserved(WorkerId from, const mesh::Answer& answer) noexcept {
   if (connection == nullptr) {
     if (answer.item != 0) {
       const mesh::Ask abort{.kind = mesh::AskKind::Abort, .value_bytes = answer.value_bytes, .item = answer.item};
-      push_or_park(nullptr, from, abort, {}, {});
+      push_or_park(nullptr, from, abort, {});
     }
     return;
   }
@@ -177,7 +179,7 @@ void Worker::take_reserved(WorkerId from, const mesh::Answer& answer) noexcept {
   if (answer.item == 0) {
     refuse_value(*connection, static_cast<store::Outcome>(answer.outcome));
   } else if (value.is_whole) {
-    receive_into_item(value, {value.bytes.get() + value.key_bytes, value.request.value_bytes});
+    receive_into_item(value, {value.value_at(), value.request.value_bytes});
     finish_value(*connection, false);
   }
   unblock(*connection, kBlockedByReservation);
@@ -189,7 +191,7 @@ std::uint32_t Worker::take_value(Connection& connection, std::string_view bytes)
   const protocol::ValueTaken taken = connection.session.take_value(bytes);
   MR_ASSERT(taken.consumed > 0 && value.received + taken.bytes.size() <= value.request.value_bytes);
   if (value.into == ArrivingValue::Into::Gather) {
-    copy_bytes(value.bytes.get() + value.key_bytes + value.received, taken.bytes);
+    copy_bytes(value.value_at() + value.received, taken.bytes);
     value.received += static_cast<std::uint32_t>(taken.bytes.size());
   } else {
     receive_into_item(value, taken.bytes);
@@ -225,7 +227,7 @@ void Worker::finish_value(Connection& connection, bool is_bad) noexcept {
     commit_value(connection, *value);
     return;
   }
-  value->request.value = {value->bytes.get() + value->key_bytes, value->request.value_bytes};
+  value->request.value = {value->value_at(), value->request.value_bytes};
   --counters_.requests;  // counted when it began
   take_request(connection, value->request, value->request.key);
   execute_batch();  // its views end here
@@ -238,8 +240,14 @@ void Worker::commit_value(Connection& connection, const ArrivingValue& value) no
   }
   if (value.owner == id_) {
     LocalSink sink(*this, connection, request.noreply);
-    commit(request.command, value.reservation, value.hash,
-           {.flags = request.flags, .expires_at = expiry_of(request.exptime), .cas_compare = request.number}, sink);
+    commit({.command = request.command,
+            .dialect = request.dialect,
+            .key = {request.key, value.hash},
+            .flags = request.flags,
+            .expires_at = expiry_of(request.exptime),
+            .number = request.number,
+            .extra = request.extra()},
+           value.reservation, sink);
     want_send(connection);
     return;
   }
@@ -252,6 +260,9 @@ void Worker::commit_value(Connection& connection, const ArrivingValue& value) no
   }
   const mesh::Ask ask{.kind = mesh::AskKind::Commit,
                       .detail = static_cast<std::uint8_t>(request.command),
+                      .key_bytes = static_cast<std::uint8_t>(value.key_bytes),
+                      .extra_bytes = request.extra_bytes,
+                      .dialect = static_cast<std::uint8_t>(request.dialect),
                       .hash = value.hash.bits,
                       .token = token,
                       .number = request.number,
@@ -259,13 +270,13 @@ void Worker::commit_value(Connection& connection, const ArrivingValue& value) no
                       .expires_at = expiry_of(request.exptime),
                       .value_bytes = value.reservation.value_bytes,
                       .item = static_cast<std::uint32_t>(value.reservation.ref)};
-  push_or_park(&connection, value.owner, ask, {}, {});
+  push_or_park(&connection, value.owner, ask, {.key = request.key, .extra = request.extra()});
 }
 
 /// No memory for it: the reply says so, and the data block is swallowed.
 void Worker::refuse_value(Connection& connection, store::Outcome outcome) noexcept {
   const std::unique_ptr<ArrivingValue> value = std::move(connection.arriving);
-  const std::string_view line = value->request.noreply ? std::string_view{} : outcome_line(outcome);
+  const std::string_view line = refusal_line(value->request, outcome);
   if (!value->is_whole) {
     connection.session.skip_value();
   }
@@ -290,7 +301,7 @@ void Worker::give_back_reservation(const ArrivingValue& value) noexcept {
   const mesh::Ask abort{.kind = mesh::AskKind::Abort,
                         .value_bytes = value.reservation.value_bytes,
                         .item = static_cast<std::uint32_t>(value.reservation.ref)};
-  push_or_park(nullptr, value.owner, abort, {}, {});
+  push_or_park(nullptr, value.owner, abort, {});
 }
 
 void Worker::abandon_value(Connection& connection) noexcept {

@@ -47,6 +47,13 @@ struct WorkerParts {
 struct Operation;
 class AnswerSink;
 
+/// What stands behind an Ask's header.
+struct AskText {
+  std::string_view key{};
+  std::string_view extra{};
+  std::string_view value{};
+};
+
 /// An ask that found its lane full, with what it says. Bounded: one for each connection, and one for each value on
 /// loan.
 struct ParkedAsk {
@@ -54,6 +61,7 @@ struct ParkedAsk {
   WorkerId owner = 0;
   mesh::Ask ask;
   std::string key;
+  std::string extra;
   std::string value;
 };
 
@@ -171,11 +179,10 @@ class Worker final : private LoanReader {
   [[nodiscard]] WorkerId owner_of(KeyHash hash) const noexcept { return hash.partition(workers_); }
   void forward(Connection& connection, WorkerId owner, const protocol::Request& request, KeyHash hash,
                std::uint64_t token) noexcept;
-  bool push_ask(WorkerId owner, const mesh::Ask& ask, std::string_view key, std::string_view value) noexcept;
+  bool push_ask(WorkerId owner, const mesh::Ask& ask, const AskText& text) noexcept;
   /// For what may not be refused (Unpin, Abort) and for what may wait (`connection` is parked): sent now or in order
   /// later.
-  void push_or_park(Connection* connection, WorkerId owner, const mesh::Ask& ask, std::string_view key,
-                    std::string_view value) noexcept;
+  void push_or_park(Connection* connection, WorkerId owner, const mesh::Ask& ask, const AskText& text) noexcept;
   bool retry_parked() noexcept;
 
   void cancel_parked(Connection& connection) noexcept;
@@ -187,8 +194,7 @@ class Worker final : private LoanReader {
   template <typename Sink>
   void execute_retrieval(const Operation& operation, Sink& sink) noexcept;
   template <typename Sink>
-  void commit(protocol::Command command, const store::Reservation& reservation, KeyHash hash, store::StoreArgs args,
-              Sink& sink) noexcept;
+  void commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept;
   void execute_admin(Connection& connection, const protocol::Request& request) noexcept;
   store::Seconds expiry_of(std::int64_t exptime) const noexcept;
 
@@ -231,6 +237,7 @@ class Worker final : private LoanReader {
   ConnectionTable connections_;
   ReplyMemory memory_;
   Batch batch_;
+  protocol::Scratch scratch_;  ///< of the request parsed last
   WorkerCounters counters_;
   PrefixStats prefix_stats_;
   std::uint64_t holes_outstanding_ = 0;

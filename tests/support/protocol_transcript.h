@@ -94,7 +94,7 @@ class TranscriptWriter {
 
   std::size_t look(std::string_view view) {
     protocol::Request request;
-    const protocol::Parsed parsed = session_.next(view, request);
+    const protocol::Parsed parsed = session_.next(view, request, scratch_);
     is_partly_shown_ = parsed.consumed == 0;
     switch (parsed.found) {
       case protocol::Found::NeedMore:
@@ -193,6 +193,7 @@ class TranscriptWriter {
   std::string_view stream_;
   Cut cut_;
   protocol::Session session_;
+  protocol::Scratch scratch_;
   protocol::SessionOptions options_;
   Transcript out_;
   std::size_t at_ = 0;

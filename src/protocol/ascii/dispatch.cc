@@ -18,7 +18,7 @@ consteval std::uint32_t four(const char (&text)[5]) {
   return std::bit_cast<std::uint32_t>(std::array<char, 4>{text[0], text[1], text[2], text[3]});
 }
 
-Verdict parse_rare(std::string_view line, Request& request) noexcept {
+Verdict parse_rare(std::string_view line, Request& request, [[maybe_unused]] Scratch& scratch) noexcept {
   const std::size_t word_size = word_bytes(line);
   const std::string_view word = line.substr(0, word_size);
   const std::string_view arguments = line.substr(word_size);
@@ -68,7 +68,7 @@ Verdict parse_rare(std::string_view line, Request& request) noexcept {
 
 }  // namespace
 
-Verdict parse_line(std::string_view line, std::size_t line_bytes, Request& request) noexcept {
+Verdict parse_line(std::string_view line, std::size_t line_bytes, Request& request, Scratch& scratch) noexcept {
   if (line_bytes < kCommandLineBytesMin) {
     return refuse(reply::kBadFormat);
   }
@@ -78,7 +78,7 @@ Verdict parse_line(std::string_view line, std::size_t line_bytes, Request& reque
   const auto as = [&](Command command, std::string_view word,
                       Verdict (*parse)(std::string_view, Request&) noexcept) noexcept {
     if (!is_word(line, word)) {
-      return parse_rare(line, request);
+      return parse_rare(line, request, scratch);
     }
     request.command = command;
     return parse(line.substr(word.size()), request);
@@ -113,7 +113,7 @@ Verdict parse_line(std::string_view line, std::size_t line_bytes, Request& reque
     case four("touc"):
       return as(Command::Touch, "touch", parse_touch);
     default:
-      return parse_rare(line, request);
+      return parse_rare(line, request, scratch);
   }
 }
 

@@ -34,7 +34,7 @@ struct Verdict {
 }
 
 /// `line` without its line end; `line_bytes` with it.
-Verdict parse_line(std::string_view line, std::size_t line_bytes, Request& request) noexcept;
+Verdict parse_line(std::string_view line, std::size_t line_bytes, Request& request, Scratch& scratch) noexcept;
 
 // `arguments` is what stands behind the command word: empty, or spaces first. request.command is set by the caller.
 Verdict parse_get(std::string_view arguments, Request& request) noexcept;     // get gets        parse_get.cc

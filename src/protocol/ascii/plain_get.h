@@ -50,6 +50,8 @@ namespace millrace::protocol::ascii {
   request.noreply = false;
   request.ends_reply = true;
   request.exptime = 0;
+  request.dialect = Dialect::Text;
+  request.extra_bytes = 0;
   request.key = key;
   request.value = {};  // what stood here may be of a set before, and would travel to another core with the get
   return true;

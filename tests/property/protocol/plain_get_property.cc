@@ -54,15 +54,23 @@ TEST(PlainGet, AgreesWithTheSession) {
       }
     }
     // What a set left in the place before. Flags and numbers mean nothing to a get.
-    Request request{
-        .command = Command::Set, .noreply = true, .ends_reply = false, .exptime = 5, .key = "k", .value = "v"};
+    Request request{.command = Command::Set,
+                    .noreply = true,
+                    .ends_reply = false,
+                    .exptime = 5,
+                    .dialect = Dialect::Binary,
+                    .extra_bytes = 1,
+                    .key = "k",
+                    .value = "v",
+                    .extra_at = "x"};
     if (!ascii::read_plain_get(commands, request)) {
       continue;
     }
     ++plain;
     Session session(options);
     Request expected;
-    const Parsed parsed = session.next(commands, expected);
+    Scratch scratch;
+    const Parsed parsed = session.next(commands, expected, scratch);
     ASSERT_EQ(parsed.found, Found::Request) << commands;
     ASSERT_EQ(parsed.consumed, commands.size());
     ASSERT_EQ(request.command, expected.command);
@@ -71,6 +79,8 @@ TEST(PlainGet, AgreesWithTheSession) {
     ASSERT_EQ(request.ends_reply, expected.ends_reply);
     ASSERT_EQ(request.exptime, expected.exptime);
     ASSERT_EQ(request.value, expected.value);
+    ASSERT_EQ(request.dialect, expected.dialect);
+    ASSERT_EQ(request.extra(), expected.extra());
   }
   EXPECT_GT(plain, 50'000U);
 }

@@ -109,8 +109,9 @@ TEST(Session, StaysClosed) {
   protocol::SessionOptions options;
   protocol::Session session(options);
   protocol::Request request;
-  EXPECT_EQ(session.next("\x80", request).found, protocol::Found::Close);
-  EXPECT_EQ(session.next("mn\r\n", request).found, protocol::Found::Close);
+  protocol::Scratch scratch;
+  EXPECT_EQ(session.next("\x80", request, scratch).found, protocol::Found::Close);
+  EXPECT_EQ(session.next("mn\r\n", request, scratch).found, protocol::Found::Close);
 }
 
 TEST(Session, IsIdleBetweenRequests) {

@@ -21,10 +21,11 @@ TEST(ParseGet, LooksBehindSpacesForTheLastKey) {
   protocol::SessionOptions options;
   protocol::Session session(options);
   protocol::Request request;
+  protocol::Scratch scratch;
   std::string_view in = "get a b \r\n";
-  in.remove_prefix(session.next(in, request).consumed);
+  in.remove_prefix(session.next(in, request, scratch).consumed);
   EXPECT_FALSE(request.ends_reply);
-  in.remove_prefix(session.next(in, request).consumed);
+  in.remove_prefix(session.next(in, request, scratch).consumed);
   EXPECT_EQ(request.key, "b");
   EXPECT_TRUE(request.ends_reply);
   EXPECT_TRUE(in.empty());
@@ -107,24 +108,25 @@ TEST(ParseGet, StopsAtTheWrongKeyOfALineItHasNotSeenWhole) {
   protocol::SessionOptions options;
   protocol::Session session(options);
   protocol::Request request;
+  protocol::Scratch scratch;
   std::string line = "get";
   for (int i = 0; i < 600; ++i) {
     line += " key" + std::to_string(i);
   }
   std::string_view in = line;
   int keys = 0;
-  for (protocol::Parsed parsed = session.next(in, request); parsed.found == protocol::Found::Request;
-       parsed = session.next(in, request)) {
+  for (protocol::Parsed parsed = session.next(in, request, scratch); parsed.found == protocol::Found::Request;
+       parsed = session.next(in, request, scratch)) {
     ++keys;
     in.remove_prefix(parsed.consumed);
   }
   EXPECT_EQ(keys, 599);  // the last may go on
   const std::string rest = kKey251 + " b\r\nmn\r\n";
   in = rest;
-  const protocol::Parsed error = session.next(in, request);
+  const protocol::Parsed error = session.next(in, request, scratch);
   EXPECT_EQ(error.found, protocol::Found::Error);
   in.remove_prefix(error.consumed);
-  const protocol::Parsed next = session.next(in, request);
+  const protocol::Parsed next = session.next(in, request, scratch);
   EXPECT_EQ(next.found, protocol::Found::Request);
   EXPECT_EQ(request.command, protocol::Command::MetaNoop);
 }

@@ -91,8 +91,9 @@ TEST(ParseStore, SaysWhetherAValueIsDue) {
   protocol::SessionOptions options;
   protocol::Session session(options);
   protocol::Request request;
+  protocol::Scratch scratch;
   EXPECT_TRUE(session.is_idle());
-  EXPECT_EQ(session.next("set a 0 0 3\r\nab", request).found, protocol::Found::ValueBegins);
+  EXPECT_EQ(session.next("set a 0 0 3\r\nab", request, scratch).found, protocol::Found::ValueBegins);
   EXPECT_TRUE(session.is_in_value());
   EXPECT_FALSE(session.is_idle());
   const protocol::ValueTaken first = session.take_value("ab");
@@ -113,12 +114,13 @@ TEST(ParseStore, PassesOverTheRestOfAValueThatWasBegun) {
   protocol::SessionOptions options;
   protocol::Session session(options);
   protocol::Request request;
-  EXPECT_EQ(session.next("set a 0 0 10\r\n", request).found, protocol::Found::ValueBegins);
+  protocol::Scratch scratch;
+  EXPECT_EQ(session.next("set a 0 0 10\r\n", request, scratch).found, protocol::Found::ValueBegins);
   EXPECT_EQ(session.take_value("abc").bytes, "abc");
   session.skip_value();
   EXPECT_FALSE(session.is_in_value());
   const std::string_view rest = "defghij\r\nmn\r\n";
-  const protocol::Parsed parsed = session.next(rest, request);
+  const protocol::Parsed parsed = session.next(rest, request, scratch);
   EXPECT_EQ(parsed.found, protocol::Found::Request);
   EXPECT_EQ(parsed.consumed, rest.size());
   EXPECT_EQ(request.command, protocol::Command::MetaNoop);

@@ -151,6 +151,15 @@ TEST_F(ReplyStreamTest, ALoanThatFillsAHoleGetsItsCrlf) {
   EXPECT_EQ(gather(), "VALUE k 0 5000\r\n" + value + "\r\nEND\r\n");
 }
 
+TEST_F(ReplyStreamTest, ALoanWithoutALineEndIsFollowedByWhatComesNext) {
+  const std::string value(5000, 'w');
+  ReplyNode* only = hole();
+  stream.append(memory, "next");
+  const Loan loan = StringLoans::of(value);
+  stream.fill_hole(memory, only, "header", &loan, false);
+  EXPECT_EQ(gather(), "header" + value + "next");
+}
+
 TEST_F(ReplyStreamTest, NoMoreSendsThanMayBeInFlight) {
   for (std::uint32_t i = 0; i < ReplyStream::kSendsInFlightMax; ++i) {
     stream.append(memory, "x");

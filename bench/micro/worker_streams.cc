@@ -1,0 +1,148 @@
+// What a worker's turn costs for each command of a connection, without a network: from the transport's bytes to its
+// Sends. 8 connections, 16 commands each a turn; all keys are this worker's. Instructions a command:
+//   valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*Worker::turn*' worker_streams, then / 128,000.
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/huge_memory.h"
+#include "mesh/mesh.h"
+#include "store/partition.h"
+#include "worker/shared_state.h"
+#include "worker/worker.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::uint64_t kSeed = 17;
+constexpr std::uint32_t kConnections = 8;
+constexpr std::uint32_t kCommandsPerTurn = 16;
+constexpr std::uint64_t kItems = 1 << 12;
+
+std::string key_of(std::uint64_t number) {
+  const std::string digits = std::to_string(number);
+  return "key:" + std::string(26 - digits.size(), '0') + digits;  // 30 bytes
+}
+
+/// Gives every connection the same pipelines again and again; a Send is released with the next turn.
+class Pipelines final : public dataplane::Transport {
+ public:
+  template <typename Write>
+  explicit Pipelines(const Write& write) {
+    std::uint64_t state = 88172645463325252ULL;
+    for (std::string& pipeline : pipelines_) {
+      for (std::uint32_t i = 0; i < kCommandsPerTurn; ++i) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        pipeline += write(key_of(state % kItems));
+      }
+    }
+    for (std::uint32_t slot = 0; slot < kConnections; ++slot) {
+      waiting_.push_back({.kind = dataplane::EventKind::Opened, .conn = {slot, 1}});
+    }
+  }
+  std::size_t poll(Instant, std::span<dataplane::Event> out, Duration) noexcept override {
+    std::size_t count = 0;
+    for (const dataplane::Event& event : waiting_) {
+      out[count++] = event;
+    }
+    waiting_.clear();
+    for (std::uint32_t slot = 0; slot < kConnections; ++slot) {
+      out[count++] = {
+          .kind = dataplane::EventKind::Bytes, .conn = {slot, 1}, .bytes = pipelines_[next_++ % pipelines_.size()]};
+    }
+    return count;
+  }
+  void submit(Instant, std::span<const dataplane::TxOp> ops) noexcept override {
+    for (const dataplane::TxOp& op : ops) {
+      if (op.kind != dataplane::TxKind::Send) {
+        continue;
+      }
+      for (const dataplane::Slice& slice : op.slices) {
+        sent_bytes_ += slice.size;
+      }
+      waiting_.push_back({.kind = dataplane::EventKind::Released, .conn = op.conn, .token = op.token});
+    }
+  }
+  Status connect(const dataplane::Endpoint&, ConnId&) noexcept override { return Status::Unsupported; }
+  void stop_accepting() noexcept override {}
+  [[nodiscard]] dataplane::Capabilities capabilities() const noexcept override {
+    return {.sends_per_connection_max = 1, .slices_per_send_max = 64, .connections_max = kConnections};
+  }
+  [[nodiscard]] const dataplane::TransportCounters& counters() const noexcept override { return counters_; }
+  dataplane::Waker& waker() noexcept override { return waker_; }
+  [[nodiscard]] std::string peer_text(ConnId) const override { return {}; }
+  [[nodiscard]] std::string listener_text(ConnId) const override { return {}; }
+
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
+
+ private:
+  class NoWaker final : public dataplane::Waker {
+   public:
+    void wake() noexcept override {}
+  };
+  std::array<std::string, 64> pipelines_;
+  std::vector<dataplane::Event> waiting_;
+  std::size_t next_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+  dataplane::TransportCounters counters_;
+  NoWaker waker_;
+};
+
+/// `reply_bytes`: of one command, so that an answer that is not the expected one is seen.
+template <typename Write>
+void run(benchmark::State& state, const Write& write, std::uint64_t reply_bytes) {
+  auto arena = HugeMemory::reserve({.bytes = std::size_t{16} << 20});
+  if (!arena || !arena->fault_in()) {
+    state.SkipWithError("no memory");
+    return;
+  }
+  auto partition = store::Partition::create({.arena = arena->bytes(), .hash_seed = kSeed});
+  const std::string value(64, 'v');
+  for (std::uint64_t i = 0; i < kItems; ++i) {
+    const std::string key = key_of(i);
+    (*partition)->store({key, hash_key(key, kSeed)}, value, {}, 1);
+  }
+  Pipelines transport(write);
+  mesh::Mesh mesh(1);
+  mesh.join(0);
+  ManualClock clock;  // stands still: no housekeeping, which comes by time and not by command
+  worker::SharedState shared;
+  shared.hash_seed = kSeed;
+  shared.partitions = {partition->get()};
+  shared.wakers = {&transport.waker()};
+  worker::Worker worker(
+      {.id = 0, .partition = **partition, .transport = transport, .mesh = mesh, .clock = clock, .shared = shared});
+  std::uint64_t commands = 0;
+  for (auto _ : state) {
+    worker.turn(false);
+    commands += kConnections * kCommandsPerTurn;
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(commands));
+  if (transport.sent_bytes() != commands * reply_bytes) {
+    state.SkipWithError("a reply is not the expected one");
+  }
+}
+
+void get(benchmark::State& state) {
+  run(state, [](const std::string& key) { return "get " + key + "\r\n"; }, 6 + 30 + 7 + 64 + 2 + 5);
+}
+void set(benchmark::State& state) {
+  run(state, [](const std::string& key) { return "set " + key + " 0 0 64\r\n" + std::string(64, 'w') + "\r\n"; }, 8);
+}
+
+// A fixed number, so that counts of instructions can be compared.
+BENCHMARK(get)->Iterations(1000);
+BENCHMARK(set)->Iterations(1000);
+
+}  // namespace
+}  // namespace millrace
+
+BENCHMARK_MAIN();
