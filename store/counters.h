@@ -34,8 +34,9 @@ struct PartitionCounters {
   std::uint64_t total_items = 0;
   std::uint64_t bytes = 0;  ///< header, key and value of the items in the index
   std::uint64_t evictions = 0;
-  std::uint64_t reclaimed = 0;          ///< dead items the hand met while it looked for memory
-  std::uint64_t crawler_reclaimed = 0;  ///< dead items housekeeping took out
+  std::uint64_t reclaimed = 0;              ///< dead items the hand met while it looked for memory
+  std::uint64_t crawler_reclaimed = 0;      ///< dead items housekeeping took out
+  std::uint64_t crawler_items_checked = 0;  ///< slots it looked at for that
   std::uint64_t expired_unfetched = 0;
   std::uint64_t evicted_unfetched = 0;
   std::uint64_t pages_stolen = 0;  ///< emptied to serve another class, the index, or a lower limit

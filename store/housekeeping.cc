@@ -28,7 +28,7 @@ MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
     renumber();
   }
   if (hungry_class_ != 0) {
-    if (evicts_) {
+    if (evicts_ && rebalances_) {
       rebalance(hungry_class_, now);
     }
     hungry_class_ = 0;
@@ -77,6 +77,18 @@ MR_COLD void Partition::renumber() noexcept {
   flushed_cas_ = 0;
 }
 
+void Partition::reap(Item& item) noexcept {
+  ClassStats& stats = class_stats_[class_of(item)];
+  ++counters_.crawler_reclaimed;
+  ++stats.crawler_reclaimed;
+  if (!item.was_fetched()) {
+    ++counters_.expired_unfetched;
+    ++stats.expired_unfetched;
+  }
+  const KeyHash hash = hash_key(item.key(), seed_);
+  unlink(hash, index_.find_ref(hash, pages_.ref_of(&item)));
+}
+
 /// Takes dead items out of the rest of one page, as far as `slots_max` reaches. Returns the slots it looked at, or 1.
 std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexcept {
   const std::uint32_t page = crawl_page_;
@@ -91,17 +103,9 @@ std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexce
       if (kind_at(chunk) != Kind::Item || !is_dead(*reinterpret_cast<Item*>(chunk), now)) {
         continue;
       }
-      Item& item = *reinterpret_cast<Item*>(chunk);
-      ClassStats& stats = class_stats_[class_of(item)];
-      ++counters_.crawler_reclaimed;
-      ++stats.crawler_reclaimed;
-      if (!item.was_fetched()) {
-        ++counters_.expired_unfetched;
-        ++stats.expired_unfetched;
-      }
-      const KeyHash hash = hash_key(item.key(), seed_);
-      unlink(hash, index_.find_ref(hash, pages_.ref_of(&item)));
+      reap(*reinterpret_cast<Item*>(chunk));
     }
+    counters_.crawler_items_checked += looked;
     crawl_unit_ = unit;
     if (unit < end && is_item_page(page)) {
       return std::max(looked, 1U);
@@ -120,7 +124,7 @@ std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcep
     }
   }
   std::uint32_t looked = 0;
-  while (looked < items_max) {
+  while (crawls_ && looked < items_max) {
     looked += crawl_page(now, items_max - looked);
   }
   return looked;

@@ -55,6 +55,14 @@ struct ValueCursor {
   std::uint32_t at = 0;  ///< its offset in the value
 };
 
+/// How far a walk over all items has come. Good however much the partition changes between two slices.
+struct WalkCursor {
+  std::uint32_t page = 0;
+  std::uint32_t unit = 0;
+};
+/// Of walk() and crawl(): bit n for class n.
+inline constexpr std::uint64_t kAllClasses = ~std::uint64_t{0};
+
 /// What a storing command wants besides key and value.
 struct StoreArgs {
   StoreMode mode = StoreMode::Set;
@@ -155,6 +163,24 @@ class Partition {
   [[nodiscard]] MemoryStats memory_stats() const noexcept;
   /// Walks at most `items_max` live items of a class (0: all); false from `visit` ends it. For cachedump and sizes.
   void visit_class(std::uint32_t id, std::uint32_t items_max, Seconds now, ItemVisitor& visit) const;
+  /// The id that `stats items` knows an item's class by.
+  [[nodiscard]] std::uint32_t class_id_of(const Item& item) const noexcept { return class_of(item); }
+
+  // --- partition_walk.cc: administrators' slices. Each looks at `slots_max` slots and says whether there is more
+  /// The live items of `classes`; false from `visit` ends the slice behind that item.
+  bool walk(WalkCursor& cursor, std::uint64_t classes, std::uint32_t slots_max, Seconds now, ItemVisitor& visit) const;
+  /// Takes the dead items of `classes` out.
+  bool crawl(WalkCursor& cursor, std::uint64_t classes, std::uint32_t slots_max, Seconds now) noexcept;
+  /// Empties a page of class `from` (0: whichever has most), whose items are evicted, and gives it to class `to` (0: to
+  /// whoever wants one). False: `from` has no page to spare, or only pages that somebody holds on to.
+  bool move_page(std::uint32_t from, std::uint32_t to, Seconds now) noexcept;
+  /// Whether housekeep() looks for dead items nobody asks for (lru_crawler enable, disable), and whether pages go from
+  /// class to class by themselves (slabs automove).
+  void set_crawls(bool on) noexcept { crawls_ = on; }
+  void set_rebalances(bool on) noexcept { rebalances_ = on; }
+  /// Told of each live item that is evicted, just before; null: nobody. Not owned.
+  void watch_evictions(ItemVisitor* watcher) noexcept { eviction_watcher_ = watcher; }
+
   /// Asserts the numbered invariants over everything. Tests only: walks the whole arena.
   void check() const;
 
@@ -274,6 +300,12 @@ class Partition {
   bool find_page(Seconds now) noexcept;
   void renumber() noexcept;
   std::uint32_t crawl_page(Seconds now, std::uint32_t slots_max) noexcept;
+  /// A dead item that was found without being asked for goes.
+  void reap(Item& item) noexcept;
+
+  // partition_walk.cc
+  template <typename Meet>
+  bool walk_slots(WalkCursor& cursor, std::uint64_t classes, std::uint32_t slots_max, Meet&& meet) const;
 
   // partition_flush.cc, check.cc
   void flush_now() noexcept;
@@ -289,6 +321,8 @@ class Partition {
   PinTable pins_;
   std::uint32_t item_bytes_max_;
   bool evicts_;
+  bool crawls_ = true;
+  bool rebalances_ = true;
   std::uint64_t seed_;
   Cas cas_;
   Cas flushed_cas_ = 0;          ///< items up to this number are dead
@@ -297,6 +331,7 @@ class Partition {
   std::uint64_t retry_pages_at_ = 0;  ///< the index gets no page before so many items were stored
   std::uint32_t crawl_page_ = 0;
   std::uint32_t crawl_unit_ = 0;
+  ItemVisitor* eviction_watcher_ = nullptr;
   PartitionCounters counters_;
   std::array<ClassStats, kClassesMax + 1> class_stats_{};  ///< sizes and chunk counts are filled in when asked for
 };

@@ -96,6 +96,9 @@ void Partition::evict(Item& item, Seconds now) noexcept {
       ++stats.expired_unfetched;
     }
   } else {
+    if (MR_UNLIKELY(eviction_watcher_ != nullptr)) {
+      eviction_watcher_->visit(item);
+    }
     ++counters_.evictions;
     ++stats.evicted;
     stats.evicted_nonzero += item.expires_at() != 0 ? 1 : 0;

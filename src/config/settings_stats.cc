@@ -51,13 +51,16 @@ void add_asked(Settings& out, const Options& o, std::uint32_t workers, std::uint
   out.emplace_back("maxconns_fast", "yes");
 }
 
-/// Names that are about memcached's insides: what is true of ours in their words. Left out are those that would have to
-/// be made up (reqs_per_event, hot_lru_pct, slab_automove_ratio, ... and all of ext_, ssl_ but ssl_enabled).
+/// Names that are about memcached's insides, with what is true of ours; the worker puts in what administrators changed
+/// meanwhile. Left out are those that would have to be made up (reqs_per_event, hot_lru_pct, slab_automove_ratio, ... and
+/// all of ext_, ssl_ but ssl_enabled).
 void add_insides(Settings& out, const Options& o) {
   out.emplace_back("hashpower_init", "0");
-  out.emplace_back("slab_reassign", "no");
-  out.emplace_back("slab_automove", "0");
-  out.emplace_back("lru_crawler", "no");
+  out.emplace_back("slab_reassign", "yes");
+  out.emplace_back("slab_automove", "1");
+  out.emplace_back("lru_crawler", "yes");
+  out.emplace_back("lru_crawler_sleep", "100");
+  out.emplace_back("lru_crawler_tocrawl", "0");
   out.emplace_back("tail_repair_time", "0");
   out.emplace_back("flush_enabled", yes_no(o.flush_enabled));
   out.emplace_back("dump_enabled", yes_no(o.dump_enabled));

@@ -37,6 +37,11 @@ enum class Command : std::uint8_t {
   Shutdown,
   MetaNoop,
   Quit,
+  Watch,
+  Slabs,
+  Lru,
+  LruCrawler,
+  Config,
   SaslList,
   SaslAuth,
   SaslStep,
@@ -62,7 +67,7 @@ struct Request {
   Dialect dialect = Dialect::Text;
   std::uint8_t extra_bytes = 0;
   std::uint16_t unused = 0;
-  std::string_view key{};    ///< Stats, Shutdown: the words after the command, as sent, without spaces around them
+  std::string_view key{};    ///< takes_words(): the words after the command, as sent, without spaces around them
   std::string_view value{};  ///< storage commands whose data block arrived whole; see Found::Request
   const char* extra_at = nullptr;
 
@@ -82,5 +87,9 @@ struct Scratch {
 /// About one key; the others are about the server.
 [[nodiscard]] constexpr bool is_about_key(Command c) noexcept { return c <= Command::Touch; }
 [[nodiscard]] constexpr bool is_storage(Command c) noexcept { return c >= Command::Set && c <= Command::Cas; }
+/// Commands of administrators whose words are looked at where they are carried out.
+[[nodiscard]] constexpr bool takes_words(Command c) noexcept {
+  return c == Command::Stats || c == Command::Shutdown || (c >= Command::Watch && c <= Command::Config);
+}
 
 }  // namespace millrace::protocol

@@ -73,6 +73,7 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.idle_timeout_s = options.idle_timeout_s;
   shared.item_bytes_max = options.item_bytes_max;
   shared.memory_bytes = options.memory_bytes;
+  shared.tunables.memory_bytes = options.memory_bytes;
   shared.cas_enabled = options.cas_enabled;
   shared.shutdown_enabled = options.shutdown_enabled;
   shared.flush_enabled = options.flush_enabled;

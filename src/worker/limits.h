@@ -79,7 +79,10 @@ static_assert(mesh::kReplyLineBytesMax >= protocol::kValueLineBytesMax);
 /// turns of a few microseconds would spend a tenth of themselves on it.
 inline constexpr std::uint32_t kHousekeepItemsIdle = 256;
 inline constexpr std::uint32_t kHousekeepItemsBusy = 32;
-inline constexpr std::int64_t kHousekeepEveryUs = 100;
+inline constexpr std::uint32_t kHousekeepEveryUs = 100;
+/// A dump's or a crawl's step, on one core: slots looked at, and text made of them. Some tens of microseconds.
+inline constexpr std::uint32_t kStepSlotsMax = 256;
+inline constexpr std::uint32_t kStepBytesMax = 16 * 1024;
 /// Slots of the connection table looked at for the idle timeout in a turn that slept (there are five a second), and in
 /// one that had something to do or spins.
 inline constexpr std::uint32_t kIdleScanRested = 4096;

@@ -124,7 +124,7 @@ void Worker::abort_all() noexcept {
 
 void Worker::housekeep(bool was_idle) noexcept {
   if (now_ >= housekeep_at_) {
-    housekeep_at_ = now_ + microseconds(kHousekeepEveryUs);
+    housekeep_at_ = now_ + microseconds(housekeep_every_us_);
     partition_.housekeep(now_s_, was_idle ? kHousekeepItemsIdle : kHousekeepItemsBusy);
   }
   if (shared_.idle_timeout_s == 0 || connections_.count() == 0) {

@@ -19,6 +19,17 @@ namespace millrace::worker {
 
 class Worker;
 
+/// What administrators change while we serve, for `stats settings`; each worker has been told by a job (admin/).
+struct Tunables {
+  std::atomic<bool> crawls{true};                  ///< lru_crawler enable, disable
+  std::atomic<std::uint32_t> crawl_sleep_us{100};  ///< lru_crawler sleep; as kHousekeepEveryUs
+  std::atomic<std::uint32_t> crawl_slots{0};       ///< lru_crawler tocrawl; 0: all
+  std::atomic<std::uint32_t> automove{1};          ///< slabs automove
+  std::atomic<std::uint64_t> memory_bytes{0};      ///< cache_memlimit
+  std::atomic<bool> is_crawling{false};            ///< a crawl that was asked for is under way
+  std::atomic<std::uint64_t> crawls_started{0};
+};
+
 struct SharedState {
   // Fixed at start.
   std::uint64_t hash_seed = 0;
@@ -36,6 +47,7 @@ struct SharedState {
   bool polls = false;
   std::vector<dataplane::IpPrefix> udp_allow;  ///< who may be answered with more bytes than he sent
   std::uint16_t udp_aim_port = 0;  ///< worker w also has this + w, and everybody may know the seed; 0: neither
+  std::string cluster_config;      ///< the answer to `config get cluster`; empty: no such command
   std::vector<std::pair<std::string, std::string>> settings;  ///< `stats settings`, made by config
 
   // One entry a worker; set before any worker turns.
@@ -45,6 +57,7 @@ struct SharedState {
   // Atomics.
   std::atomic<std::uint32_t> connections{0};
   std::atomic<std::uint32_t> verbosity{0};
+  Tunables tunables;
   std::atomic<bool> stops{false};   ///< finish what is being sent, then leave
   std::atomic<int> stop_signal{0};  ///< what asked for it: `shutdown` says SIGINT, `shutdown graceful` SIGUSR1
 

@@ -102,7 +102,9 @@ class Worker final : private LoanReader {
   [[nodiscard]] const ExchangeTable& exchanges() const noexcept { return exchanges_; }
   [[nodiscard]] ReplyMemory& reply_memory() noexcept { return memory_; }
   [[nodiscard]] PrefixStats& prefix_stats() noexcept { return prefix_stats_; }
+  void set_housekeep_every_us(std::uint32_t every_us) noexcept { housekeep_every_us_ = every_us; }
   [[nodiscard]] std::uint64_t holes_outstanding() const noexcept { return holes_outstanding_; }
+  [[nodiscard]] Instant now() const noexcept { return now_; }
   [[nodiscard]] store::Seconds now_s() const noexcept { return now_s_; }
   [[nodiscard]] std::int64_t wall_s() const noexcept { return wall_s_; }
 
@@ -214,6 +216,8 @@ class Worker final : private LoanReader {
   // --- admin_job.cc
   void start_job(Connection& connection, std::unique_ptr<AdminJob> job) noexcept;
   bool advance_jobs() noexcept;
+  bool send_visits(AdminJob& job) noexcept;
+  bool step_job(AdminJob& job) noexcept;
   void finish_job(AdminJob& job) noexcept;
   void take_visited(std::uint64_t token) noexcept;
 
@@ -231,6 +235,7 @@ class Worker final : private LoanReader {
 
   Instant now_{};
   Instant housekeep_at_{};
+  std::uint32_t housekeep_every_us_ = kHousekeepEveryUs;  ///< lru_crawler sleep
   store::Seconds now_s_ = 1;
   std::int64_t wall_s_ = 0;
 

@@ -144,8 +144,7 @@ class TranscriptWriter {
   }
 
   void take_request(const protocol::Request& request) {
-    require(request.key.size() <= protocol::kKeyBytesMax || request.command == protocol::Command::Stats ||
-                request.command == protocol::Command::Shutdown,
+    require(request.key.size() <= protocol::kKeyBytesMax || protocol::takes_words(request.command),
             "a key is not too long");
     require(request.value.size() == request.value_bytes, "a whole value is whole");
     if (!protocol::is_retrieval(request.command)) {
@@ -207,9 +206,10 @@ class TranscriptWriter {
 /// Without the keys of a get line. Fields that are as they are by default are left out.
 inline std::string TranscriptWriter::describe(const protocol::Request& request) {
   constexpr std::string_view kNames[] = {
-      "get",     "gets",    "gat",       "gats",     "set",  "add",   "replace",   "append",
-      "prepend", "cas",     "delete",    "incr",     "decr", "touch", "flush_all", "cache_memlimit",
-      "stats",   "version", "verbosity", "shutdown", "mn",   "quit"};
+      "get",       "gets",           "gat",   "gats",    "set",         "add",      "replace",
+      "append",    "prepend",        "cas",   "delete",  "incr",        "decr",     "touch",
+      "flush_all", "cache_memlimit", "stats", "version", "verbosity",   "shutdown", "mn",
+      "quit",      "watch",          "slabs", "lru",     "lru_crawler", "config"};
   std::string text(kNames[static_cast<std::size_t>(request.command)]);
   const auto add = [&text](std::string_view name, const auto& number) {
     if (number != 0) {

@@ -45,7 +45,7 @@ Verdict parse_delete(std::string_view arguments, Request& request) noexcept;  //
 Verdict parse_touch(std::string_view arguments, Request& request) noexcept;   //                 parse_touch.cc
 Verdict parse_stats(std::string_view arguments, Request& request) noexcept;   //                 parse_admin.cc
 /// Commands whose word memcached looks for behind leading spaces too, and words nobody knows. `line` is the whole line.
-Verdict parse_admin(std::string_view line, Request& request) noexcept;  // flush_all cache_memlimit verbosity shutdown
+Verdict parse_admin(std::string_view line, Request& request) noexcept;  // flush_all ... config
 /// mg ms md ma me, which are not served yet: refused, in step.
 Verdict refuse_meta(std::string_view line) noexcept;  // parse_meta.cc
 

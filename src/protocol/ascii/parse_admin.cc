@@ -1,4 +1,5 @@
-// stats flush_all cache_memlimit verbosity shutdown, and what to say of words that are no command.
+// stats flush_all cache_memlimit verbosity shutdown watch slabs lru lru_crawler config, and what to say of words that
+// are no command.
 // Rare, so that plain comparing is fast enough.
 
 #include "protocol/ascii/numbers.h"
@@ -57,6 +58,13 @@ Verdict parse_shutdown(std::string_view arguments, Request& request) noexcept {
   return {};
 }
 
+/// The words go along as they are.
+Verdict take_words(Command command, std::string_view arguments, Request& request) noexcept {
+  request.command = command;
+  request.key = without_leading_spaces(without_trailing_spaces(arguments));
+  return {};
+}
+
 }  // namespace
 
 Verdict parse_stats(std::string_view arguments, Request& request) noexcept {
@@ -80,6 +88,21 @@ Verdict parse_admin(std::string_view line, Request& request) noexcept {
   }
   if (word == "shutdown") {
     return parse_shutdown(arguments, request);
+  }
+  if (word == "watch") {
+    return take_words(Command::Watch, arguments, request);
+  }
+  if (word == "slabs") {
+    return take_words(Command::Slabs, arguments, request);
+  }
+  if (word == "lru") {
+    return take_words(Command::Lru, arguments, request);
+  }
+  if (word == "lru_crawler") {
+    return take_words(Command::LruCrawler, arguments, request);
+  }
+  if (word == "config") {
+    return take_words(Command::Config, arguments, request);
   }
   // A browser, a load balancer's probe, or a request forged through one: nothing it sends next is meant for us.
   const std::string_view trimmed = without_trailing_spaces(arguments);

@@ -78,6 +78,12 @@ class ItemsStatsJob final : public ClassesJob {
       line("expired_unfetched", c.expired_unfetched);
       line("evicted_unfetched", c.evicted_unfetched);
       line("crawler_reclaimed", c.crawler_reclaimed);
+      // One ring a class: nothing moves between lists, and no item is left referenced by a lost connection.
+      for (const std::string_view never :
+           {"tailrepairs", "lrutail_reflocked", "moves_to_cold", "moves_to_warm", "moves_within_lru"}) {
+        line(never, 0);
+      }
+      line("direct_reclaims", c.evicted + c.reclaimed);
     }
     reply.end_stats();
   }

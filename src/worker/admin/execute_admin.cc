@@ -14,6 +14,7 @@ using protocol::Command;
 using protocol::Request;
 
 constexpr std::uint64_t kMemlimitMinMib = 8;
+constexpr std::uint64_t kMemlimitMaxMib = 1'000'000'000;
 
 }  // namespace
 
@@ -28,6 +29,16 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
   const auto start = [&](std::unique_ptr<AdminJob> job) {
     job->round.noreply = request.noreply;
     start_job(connection, std::move(job));
+  };
+  TextReply text;
+  const auto answer = [&](std::unique_ptr<AdminJob> job) {
+    if (job == nullptr) {
+      reply(text.take());
+    } else if (job->kind == JobKind::Steps && connection.is_exchange) {
+      reply("CLIENT_ERROR a dump needs a connection\r\n");
+    } else {
+      start(std::move(job));
+    }
   };
   switch (request.command) {
     case Command::Version:
@@ -74,17 +85,32 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
         reply("MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n");
         return;
       }
-      start(make_memlimit_job(workers_, request.number << 20));
-      return;
-    case Command::Stats: {
-      TextReply text;
-      if (std::unique_ptr<AdminJob> job = answer_stats(request.key, workers_, shared_, text)) {
-        start(std::move(job));
-      } else {
-        reply(text.take());
+      if (request.number > kMemlimitMaxMib) {
+        reply("MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n");
+        return;
       }
+      start(make_memlimit_job(workers_, request.number << 20, shared_.tunables));
       return;
-    }
+    case Command::Stats:
+      answer(answer_stats(request.key, workers_, shared_, text));
+      return;
+    case Command::Watch:
+      reply(protocol::reply::kError);
+      return;
+    case Command::LruCrawler:
+      answer(answer_lru_crawler(request.key, workers_, shared_, text));
+      return;
+    case Command::Slabs:
+      answer(answer_slabs(request.key, workers_, shared_, text));
+      return;
+    case Command::Lru:
+      answer_lru(request.key, text);
+      answer(nullptr);
+      return;
+    case Command::Config:
+      answer_config(request.key, shared_, text);
+      answer(nullptr);
+      return;
     default:
       break;
   }

@@ -8,37 +8,11 @@
 #include <vector>
 
 #include "worker/admin/jobs.h"
+#include "worker/admin/worker_report.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
 namespace {
-
-/// What the transport counts besides, in its order, which is the same in every worker that has the same transport.
-class FurtherCounters final : public dataplane::CounterVisitor {
- public:
-  struct Counter {
-    dataplane::CounterKind kind;
-    std::string_view name;
-    std::uint64_t value;
-  };
-  void visit(dataplane::CounterKind kind, std::string_view name, std::uint64_t value) noexcept override {
-    all.push_back({kind, name, value});
-  }
-  std::vector<Counter> all;
-};
-
-struct WorkerReport {
-  WorkerCounters worker;
-  store::PartitionCounters store;
-  store::MemoryStats memory;
-  dataplane::TransportCounters transport;
-  FurtherCounters further;
-  std::uint64_t connections = 0;
-  std::uint64_t holes = 0;
-  std::uint64_t buffers = 0;
-  std::uint64_t nodes = 0;
-  std::uint64_t limit_bytes = 0;
-};
 
 std::string seconds_text(const timeval& at) {
   std::string micros = std::to_string(at.tv_usec);
@@ -50,17 +24,7 @@ class GeneralStatsJob final : public AdminJob {
   GeneralStatsJob(std::uint32_t workers, SharedState& shared) : shared_(shared), reports_(workers) {}
 
   void visit(Worker& worker) override {
-    WorkerReport& report = reports_[worker.id()];
-    report.worker = worker.counters();
-    report.store = worker.partition().counters();
-    report.memory = worker.partition().memory_stats();
-    report.transport = worker.transport().counters();
-    worker.transport().visit_counters(report.further);
-    report.connections = worker.connections().count();
-    report.holes = worker.holes_outstanding();
-    report.buffers = worker.reply_memory().buffers_in_use();
-    report.nodes = worker.reply_memory().nodes_in_use();
-    report.limit_bytes = worker.partition().limit_bytes();
+    reports_[worker.id()] = report_of(worker);
     if (worker.id() == 0) {
       uptime_s_ = worker.now_s();
       wall_s_ = worker.wall_s();
@@ -108,6 +72,10 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("total_connections", sum(&WorkerReport::worker, &WorkerCounters::connections_total));
     out.stat("rejected_connections", sum(&WorkerReport::worker, &WorkerCounters::connections_rejected));
     out.stat("connection_structures", sum(&WorkerReport::connections));
+    out.stat("response_obj_oom", std::uint64_t{0});
+    out.stat("response_obj_count", sum(&WorkerReport::nodes));
+    out.stat("response_obj_bytes", sum(&WorkerReport::buffers) * kTxBufferBytes);
+    out.stat("read_buf_oom", sum(&WorkerReport::transport, &dataplane::TransportCounters::receive_buffers_exhausted));
   }
 
   void commands(AdminReply& out) const {
@@ -152,6 +120,9 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("time_in_listen_disabled_us", of(&T::accept_paused_us));
     out.stat("threads", reports_.size());
     out.stat("conn_yields", sum(&WorkerReport::worker, &WorkerCounters::paused_for_output));
+    // A connection stays with the worker that the kernel gave it to.
+    out.stat("unexpected_napi_ids", std::uint64_t{0});
+    out.stat("round_robin_fallback", std::uint64_t{0});
   }
 
   void store(AdminReply& out) const {
@@ -167,9 +138,16 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("hash_power_level", level);
     out.stat("hash_bytes", (memory(&M::pages_index) + memory(&M::pages_overflow)) * page_bytes);
     out.stat("hash_is_expanding", std::uint64_t{memory(&M::index_is_growing) != 0 ? 1U : 0U});
-    out.stat("slab_reassign_running", std::uint64_t{0});
+    // A page is emptied by evicting what is in it, in one go; nothing is rescued and nothing is busy.
+    for (const std::string_view never :
+         {"slab_reassign_rescues", "slab_reassign_chunk_rescues", "slab_reassign_inline_reclaim",
+          "slab_reassign_busy_items", "slab_reassign_busy_deletes", "slab_reassign_running"}) {
+      out.stat(never, std::uint64_t{0});
+    }
     out.stat("slabs_moved", of(&C::pages_stolen));
-    out.stat("lru_crawler_running", std::uint64_t{0});
+    out.stat("lru_crawler_running", std::uint64_t{shared_.tunables.is_crawling.load() ? 1U : 0U});
+    out.stat("lru_crawler_starts", shared_.tunables.crawls_started.load(std::memory_order_relaxed));
+    out.stat("lru_maintainer_juggles", std::uint64_t{0});
     out.stat("malloc_fails", std::uint64_t{0});
     out.stat("bytes", of(&C::bytes));
     out.stat("curr_items", of(&C::curr_items));
@@ -180,6 +158,13 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("evictions", of(&C::evictions));
     out.stat("reclaimed", of(&C::reclaimed));
     out.stat("crawler_reclaimed", of(&C::crawler_reclaimed));
+    out.stat("crawler_items_checked", of(&C::crawler_items_checked));
+    // One ring a class: nothing moves between lists. And whoever stores is who evicts.
+    for (const std::string_view never :
+         {"lrutail_reflocked", "moves_to_cold", "moves_to_warm", "moves_within_lru", "lru_bumps_dropped"}) {
+      out.stat(never, std::uint64_t{0});
+    }
+    out.stat("direct_reclaims", of(&C::evictions) + of(&C::reclaimed));
   }
 
   // What memcached has no word for. The first group returns to zero when nothing is going on.

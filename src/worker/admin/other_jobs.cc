@@ -11,6 +11,11 @@
 namespace millrace::worker {
 namespace {
 
+/// One worker's yes or no; a vector<bool> would have several write the same byte.
+struct Flag {
+  bool value = false;
+};
+
 class FlushJob final : public AdminJob {
  public:
   explicit FlushJob(store::Seconds at) : at_(at) {}
@@ -23,20 +28,54 @@ class FlushJob final : public AdminJob {
 
 class MemlimitJob final : public AdminJob {
  public:
-  MemlimitJob(std::uint32_t workers, std::uint64_t bytes) : per_worker_(bytes / workers), is_refused_(workers) {}
+  MemlimitJob(std::uint32_t workers, std::uint64_t bytes, Tunables& tunables)
+      : tunables_(tunables), bytes_(bytes), per_worker_(bytes / workers), is_refused_(workers) {}
 
   void visit(Worker& worker) override { is_refused_[worker.id()].value = !worker.partition().set_limit(per_worker_); }
   void finish(AdminReply& reply) override {
     const bool refused = std::any_of(is_refused_.begin(), is_refused_.end(), [](const Flag& f) { return f.value; });
+    if (!refused) {
+      tunables_.memory_bytes.store(bytes_, std::memory_order_relaxed);
+    }
     reply.line(refused ? "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n" : protocol::reply::kOk);
   }
 
  private:
-  struct Flag {
-    bool value = false;
-  };
+  Tunables& tunables_;
+  std::uint64_t bytes_;
   std::uint64_t per_worker_;
   std::vector<Flag> is_refused_;
+};
+
+class TuneJob final : public AdminJob {
+ public:
+  explicit TuneJob(std::function<void(Worker&)> tune) : tune_(std::move(tune)) {}
+  void visit(Worker& worker) override { tune_(worker); }
+  void finish(AdminReply& reply) override { reply.line(protocol::reply::kOk); }
+
+ private:
+  std::function<void(Worker&)> tune_;
+};
+
+class MovePageJob final : public AdminJob {
+ public:
+  MovePageJob(std::uint32_t workers, std::uint32_t from, std::uint32_t to)
+      : from_(from), to_(to), has_moved_(workers) {}
+
+  void visit(Worker& worker) override {
+    store::Partition& partition = worker.partition();
+    has_moved_[worker.id()].value =
+        from_ <= partition.classes() && to_ <= partition.classes() && partition.move_page(from_, to_, worker.now_s());
+  }
+  void finish(AdminReply& reply) override {
+    const bool any = std::any_of(has_moved_.begin(), has_moved_.end(), [](const Flag& f) { return f.value; });
+    reply.line(any ? protocol::reply::kOk : std::string_view{"NOSPARE source class has no spare pages\r\n"});
+  }
+
+ private:
+  std::uint32_t from_;
+  std::uint32_t to_;
+  std::vector<Flag> has_moved_;
 };
 
 class DetailSwitchJob final : public AdminJob {
@@ -140,8 +179,16 @@ class ConnsStatsJob final : public AdminJob {
 
 std::unique_ptr<AdminJob> make_flush_job(store::Seconds at) { return std::make_unique<FlushJob>(at); }
 
-std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t bytes) {
-  return std::make_unique<MemlimitJob>(workers, bytes);
+std::unique_ptr<AdminJob> make_memlimit_job(std::uint32_t workers, std::uint64_t bytes, Tunables& tunables) {
+  return std::make_unique<MemlimitJob>(workers, bytes, tunables);
+}
+
+std::unique_ptr<AdminJob> make_tune_job(std::function<void(Worker&)> tune) {
+  return std::make_unique<TuneJob>(std::move(tune));
+}
+
+std::unique_ptr<AdminJob> make_move_page_job(std::uint32_t workers, std::uint32_t from, std::uint32_t to) {
+  return std::make_unique<MovePageJob>(workers, from, to);
 }
 
 std::unique_ptr<AdminJob> make_detail_switch_job(bool on) { return std::make_unique<DetailSwitchJob>(on); }

@@ -1,6 +1,9 @@
 // `stats` with whatever follows: which job answers it, or what is said at once.
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/reply.h"
@@ -20,13 +23,21 @@ Job say(AdminReply& reply, std::string_view text) {
   return nullptr;
 }
 
+/// What was asked for at start, and what administrators have changed since.
 Job tell_settings(const SharedState& shared, AdminReply& reply) {
+  const Tunables& now = shared.tunables;
+  const std::pair<std::string_view, std::string> changeable[] = {
+      {"verbosity", std::to_string(shared.verbosity.load(std::memory_order_relaxed))},
+      {"maxbytes", std::to_string(now.memory_bytes.load(std::memory_order_relaxed))},
+      {"slab_automove", std::to_string(now.automove.load(std::memory_order_relaxed))},
+      {"lru_crawler", now.crawls.load(std::memory_order_relaxed) ? "yes" : "no"},
+      {"lru_crawler_sleep", std::to_string(now.crawl_sleep_us.load(std::memory_order_relaxed))},
+      {"lru_crawler_tocrawl", std::to_string(now.crawl_slots.load(std::memory_order_relaxed))},
+  };
   for (const auto& [name, value] : shared.settings) {
-    if (name == "verbosity") {
-      reply.stat(name, shared.verbosity.load(std::memory_order_relaxed));
-    } else {
-      reply.stat(name, value);
-    }
+    const auto* const changed =
+        std::find_if(std::begin(changeable), std::end(changeable), [&](const auto& one) { return one.first == name; });
+    reply.stat(name, std::string_view{changed != std::end(changeable) ? changed->second : value});
   }
   reply.end_stats();
   return nullptr;
@@ -41,7 +52,10 @@ Job answer_sizes(const SharedState& shared, std::uint32_t workers, AdminReply& r
   return nullptr;
 }
 
-Job answer_detail(const Words& words, std::uint32_t workers, AdminReply& reply) {
+Job answer_detail(const Words& words, std::uint32_t workers, const SharedState& shared, AdminReply& reply) {
+  if (!shared.dump_enabled) {
+    return say(reply, "CLIENT_ERROR stats detail not allowed\r\n");
+  }
   const std::string_view what = words.size() > 1 ? words[1] : std::string_view{};
   if (what == "on" || what == "off") {
     return make_detail_switch_job(what == "on");
@@ -85,6 +99,9 @@ Job answer_stats(std::string_view arguments, std::uint32_t workers, SharedState&
     tell_aim(shared.udp_aim_port, workers, shared.hash_seed, reply);
     return nullptr;
   }
+  if (what == "workers") {
+    return make_workers_stats_job(workers);
+  }
   if (what == "items") {
     return make_items_stats_job(workers);
   }
@@ -101,7 +118,7 @@ Job answer_stats(std::string_view arguments, std::uint32_t workers, SharedState&
     return make_reset_job();
   }
   if (what == "detail") {
-    return answer_detail(words, workers, reply);
+    return answer_detail(words, workers, shared, reply);
   }
   if (what == "cachedump") {
     return answer_cachedump(words, workers, shared, reply);

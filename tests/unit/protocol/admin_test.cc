@@ -52,6 +52,19 @@ TEST(ParseAdmin, Stats) {
   expect_found("stats noreply\r\n", {"stats noreply"});
 }
 
+TEST(ParseAdmin, WordsGoAlongAsTheyAre) {
+  expect_found("watch\r\n", {"watch"});
+  expect_found("watch fetchers  mutations \r\n", {"watch fetchers\\x20\\x20mutations"});
+  expect_found("slabs reassign 1 2\r\n", {"slabs reassign\\x201\\x202"});
+  expect_found("slabs\r\n", {"slabs"});
+  expect_found("lru mode flat\r\n", {"lru mode\\x20flat"});
+  expect_found("lru_crawler metadump all\r\n", {"lru_crawler metadump\\x20all"});
+  expect_found("lru_crawler crawl 1,2 noreply\r\n", {"lru_crawler crawl\\x201,2\\x20noreply noreply"});
+  expect_found("config get cluster\r\n", {"config get\\x20cluster"});
+  expect_found("lru_crawler crawl " + std::string(1000, '1') + "\r\n",
+               {"lru_crawler crawl\\x20" + std::string(1000, '1')});
+}
+
 TEST(ParseAdmin, TheRest) {
   expect_found("version\r\n", {"version"});
   expect_found("version x\r\n", {"version"});
@@ -63,9 +76,9 @@ TEST(ParseAdmin, TheRest) {
 
 TEST(ParseUnknown, IsAnErrorAndNoMore) {
   for (const std::string_view word :
-       {"bogus",     "GET a",       " get a",   "SET a 0 0 1", "getx a",      "get\ta",        "deletex a",
-        "tou",       "slabs",       "lru",      "lru_crawler", "watch bogus", "refresh_certs", "extstore x y",
-        "misbehave", "debugtime p", "HTTP/1.1", "quitx",       "mz",          "versions"}) {
+       {"bogus",     "GET a",       " get a",   "SET a 0 0 1",  "getx a", "get\ta",        "deletex a",
+        "tou",       "slab",        "lrux",     "lru_crawlers", "watchx", "refresh_certs", "extstore x y",
+        "misbehave", "debugtime p", "HTTP/1.1", "quitx",        "mz",     "versions"}) {
     expect_found(std::string(word) + "\r\nmn\r\n", {kUnknown, "mn"});
   }
   expect_found("bogus noreply\r\nmn\r\n", {kSilent, "mn"});
