@@ -33,6 +33,11 @@ def later(sent, answer):
     return Row(sent, answer, later=True)
 
 
+def elsewhere(sent, answer):
+    """Depends on what other rows have left: test_administration.py and test_watch.py hold us to it."""
+    return Row(sent, answer, later=True)
+
+
 SET_A = b'set a 0 0 1\r\nx\r\n'
 ROWS = [
     Row(b'\r\n', BAD, old=True),
@@ -111,6 +116,10 @@ ROWS = [
     Row(b'lru tune 10 25 0.1 2.0\r\n', NOTHING_TO_SET, old=True),
     Row(b'lru temp_ttl -1\r\n', b'OK\r\n'),
     Row(b'lru_crawler\r\n', b'ERROR\r\n'),
+    elsewhere(b'lru_crawler crawl all\r\n', b'OK\r\n'),
+    elsewhere(b'lru_crawler metadump all\r\n', b'OK\r\nEND\r\n'),
+    elsewhere(b'lru_crawler metadump hash\r\n', b'OK\r\nEND\r\n'),
+    elsewhere(b'lru_crawler mgdump hash\r\n', b'OK\r\nEN\r\n'),
     Row(b'lru_crawler sleep 2000000\r\n', b'CLIENT_ERROR sleep must be one second or less\r\n'),
     Row(b'lru_crawler tocrawl 10\r\n', b'OK\r\n'),
     Row(b'refresh_certs\r\n', b'ERROR\r\n', old=True),
@@ -146,8 +155,8 @@ ROWS = [
           b'EN kZm9v b\r\nHD kZm9v b\r\nVA 2 kZm9v b\r\nhi\r\nVALUE foo 0 2\r\nhi\r\nEND\r\n'),
     later(b'mg a x y\r\n', b'CLIENT_ERROR invalid flag\r\n'),
     Row(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n', CLOSED),
-    later(b'watch bogus\r\n', b'ERROR\r\n'),
-    later(b'watch\r\n', b'OK\r\n'),
+    elsewhere(b'watch bogus\r\n', b'ERROR\r\n'),
+    elsewhere(b'watch\r\n', b'OK\r\n'),
     Row(b'cas a 0 0 1\r\n', BAD, old=True, goes_on=False),  # 1.6.45 says so behind the data block only
     Row(b'cas a 0 0 1 5\r\nx\r\n', b'NOT_FOUND\r\n'),
     Row(b'cas a 0 0 1 abc\r\nx\r\n', BAD, old=True),
@@ -278,7 +287,7 @@ class TheTable(unittest.TestCase):
         self.assertEqual(len(ROWS), 121)
         waiting = sum(row.later for row in ROWS)
         print('%d rows, %d of them for later commands' % (len(ROWS), waiting))
-        self.assertEqual(waiting, 49)
+        self.assertEqual(waiting, 34)
 
 
 if __name__ == '__main__':
