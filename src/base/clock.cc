@@ -23,6 +23,8 @@ std::int64_t SystemClock::wall_s() noexcept {
   return at.tv_sec;
 }
 
+std::int64_t SystemClock::wall_us() noexcept { return read_ns(CLOCK_REALTIME) / 1000; }
+
 std::int64_t wall_at_epoch_ns() noexcept {
   return read_ns(CLOCK_REALTIME) - (read_ns(CLOCK_MONOTONIC) - process_epoch_ns);
 }

@@ -16,6 +16,8 @@ class Clock {
   virtual Instant now() noexcept = 0;
   /// Unix time in whole seconds.
   virtual std::int64_t wall_s() noexcept = 0;
+  /// The same in microseconds, as exactly as the clock has it: to say when something happened.
+  virtual std::int64_t wall_us() noexcept { return wall_s() * 1'000'000; }
 };
 
 /// The machine's clocks (CLOCK_MONOTONIC, CLOCK_REALTIME). All SystemClocks of a process share one epoch: process
@@ -24,6 +26,7 @@ class SystemClock final : public Clock {
  public:
   Instant now() noexcept override;
   std::int64_t wall_s() noexcept override;
+  std::int64_t wall_us() noexcept override;
 };
 
 /// Unix time of SystemClock's Instant{0}, in nanoseconds, as the wall clock stands now.

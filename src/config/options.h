@@ -70,6 +70,7 @@ struct Options {
   bool shutdown_enabled = false;  ///< -A
   bool flush_enabled = true;      ///< -F
   bool dump_enabled = true;       ///< -X
+  bool watch_enabled = true;      ///< -W
   bool tracks_sizes = false;      ///< -o track_sizes: `stats sizes` answers
   bool detail_enabled = false;    ///< -D given
   char prefix_delimiter = ':';    ///< -D

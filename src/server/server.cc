@@ -78,6 +78,7 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.shutdown_enabled = options.shutdown_enabled;
   shared.flush_enabled = options.flush_enabled;
   shared.dump_enabled = options.dump_enabled;
+  shared.watch_enabled = options.watch_enabled;
   shared.tracks_sizes = options.tracks_sizes;
   shared.detail_at_start = options.detail_enabled;
   shared.prefix_delimiter = options.prefix_delimiter;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -26,6 +27,7 @@ enum Blocked : std::uint8_t {
   kBlockedByReservation = 4,  ///< memory for its value is being found, by us or by a neighbour
   kBlockedByJob = 8,          ///< an administrator's command is making its round of the workers
   kBlockedByClose = 16,       ///< quit, or hopeless: what comes is not looked at
+  kWatches = 32,              ///< it watches, until it goes: what comes is not looked at
 };
 
 /// A value that is not in the store yet: its data block has not arrived whole, or its owner has yet to find memory for
@@ -66,11 +68,13 @@ struct Connection {
   bool is_closing = false;       ///< close once everything is sent
   bool is_counted = false;       ///< holds one of the -c connections
   bool is_exchange = false;      ///< an Exchange: one datagram long
+  bool is_idle_kicked = false;   ///< silent for longer than idle_timeout
   std::uint16_t listener = 0;
   std::int64_t active_s = 0;
   ReplyStream replies;
   protocol::Session session;
   std::unique_ptr<ArrivingValue> arriving;
+  std::unique_ptr<std::string> peer;  ///< its address, once somebody has wanted to know
 
   [[nodiscard]] bool is_blocked() const noexcept { return blocked != kNotBlocked; }
 };

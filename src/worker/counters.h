@@ -18,6 +18,8 @@ struct WorkerCounters {
   std::uint64_t turns_idle = 0;
   std::uint64_t turn_longest_ns = 0;  ///< from one turn's start to the next's, without sleep
   std::uint64_t requests = 0;
+  std::uint64_t log_watcher_sent = 0;     ///< lines to clients that watch
+  std::uint64_t log_watcher_skipped = 0;  ///< lines that they were too slow for
   std::uint64_t batches = 0;
   // Datagrams; what they ask is counted like anybody's.
   std::uint64_t udp_requests = 0;          ///< datagrams with a header that can be answered

@@ -90,6 +90,7 @@ class LocalSink {
       commit(static_cast<std::uint32_t>(text.size()));
     }
   }
+  [[nodiscard]] std::int64_t connection_number() const noexcept { return worker_.number_of(connection_.id); }
   /// The pinned value, kept in place, and if `ends_line` a CRLF.
   void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes, bool ends_line) noexcept {
     connection_.replies.append_loan(worker_.memory_, {item, pin, worker_.id_, value_bytes});
@@ -124,6 +125,8 @@ class AnswerSink {
     std::memcpy(room(static_cast<std::uint32_t>(text.size())), text.data(), text.size());
     commit(static_cast<std::uint32_t>(text.size()));
   }
+  /// The asker's is not told.
+  [[nodiscard]] std::int64_t connection_number() const noexcept { return -1; }
   /// The asker sends the value from where it lies, adds a CRLF if `ends_line`, and says Unpin.
   void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes, bool ends_line) noexcept {
     answer_.ends_line = ends_line;
@@ -163,8 +166,8 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
   const bool touches = operation.command >= protocol::Command::Gat;
   const store::Item* item = touches ? partition_.get_and_touch(operation.key, operation.expires_at, now_s_)
                                     : partition_.get(operation.key, now_s_);
-  if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
-    prefix_stats_.count_get(operation.key.bytes, item != nullptr);
+  if (MR_UNLIKELY(observes_)) {
+    observe_get(operation, item, sink.connection_number());
   }
   if (item == nullptr) {
     return;
@@ -223,15 +226,16 @@ void Worker::execute(const Operation& operation, Sink& sink) noexcept {
                                   .flags = operation.flags,
                                   .expires_at = operation.expires_at,
                                   .cas_compare = operation.number};
-      if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
-        prefix_stats_.count_set(operation.key.bytes);
+      const store::Outcome outcome = partition_.store(operation.key, operation.value, args, now_s_).outcome;
+      if (MR_UNLIKELY(observes_)) {
+        observe_store(operation, outcome, static_cast<std::uint32_t>(operation.value.size()), sink.connection_number());
       }
-      sink.line(outcome_line(partition_.store(operation.key, operation.value, args, now_s_).outcome));
+      sink.line(outcome_line(outcome));
       return;
     }
     case Command::Delete: {
-      if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
-        prefix_stats_.count_delete(operation.key.bytes);
+      if (MR_UNLIKELY(observes_)) {
+        observe_delete(operation);
       }
       sink.line(outcome_line(partition_.remove(operation.key, now_s_)));
       return;
@@ -266,7 +270,11 @@ void Worker::commit(const Operation& operation, const store::Reservation& reserv
                               .flags = operation.flags,
                               .expires_at = operation.expires_at,
                               .cas_compare = operation.number};
-  sink.line(outcome_line(partition_.commit(reservation, operation.key.hash, args, now_s_).outcome));
+  const store::Outcome outcome = partition_.commit(reservation, operation.key.hash, args, now_s_).outcome;
+  if (MR_UNLIKELY(observes_)) {
+    observe_store(operation, outcome, reservation.value_bytes, sink.connection_number());
+  }
+  sink.line(outcome_line(outcome));
 }
 
 }  // namespace millrace::worker

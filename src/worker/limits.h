@@ -80,6 +80,10 @@ static_assert(mesh::kReplyLineBytesMax >= protocol::kValueLineBytesMax);
 inline constexpr std::uint32_t kHousekeepItemsIdle = 256;
 inline constexpr std::uint32_t kHousekeepItemsBusy = 32;
 inline constexpr std::uint32_t kHousekeepEveryUs = 100;
+/// As many as memcached lets watch.
+inline constexpr std::uint32_t kWatchersMax = 20;
+/// Lines that wait on a worker to be brought to another whose clients watch; more are dropped.
+inline constexpr std::uint32_t kWatchLogBytesMax = 64 * 1024;
 /// A dump's or a crawl's step, on one core: slots looked at, and text made of them. Some tens of microseconds.
 inline constexpr std::uint32_t kStepSlotsMax = 256;
 inline constexpr std::uint32_t kStepBytesMax = 16 * 1024;

@@ -21,9 +21,11 @@ Worker::Worker(const WorkerParts& parts)
       datagram_lend_bytes_min_(parts.transport.capabilities().datagram_lend_bytes_min),
       connections_(parts.transport.capabilities().connections_max),
       prefix_stats_(parts.shared.prefix_delimiter, parts.shared.detail_at_start),
+      observes_(parts.shared.detail_at_start),
       events_(kEventsPerTurnMax),
       op_slices_(kEventsPerTurnMax),
-      parked_for_(parts.mesh.workers()) {
+      parked_for_(parts.mesh.workers()),
+      watch_log_(parts.mesh.workers()) {
   read_clock();
 }
 
@@ -33,6 +35,9 @@ bool Worker::turn(bool may_sleep) noexcept {
   const Instant before = now_;
   read_clock();
   count_turn(now_ - before);
+  if (MR_UNLIKELY(watch_log_.has_changed(shared_.watch_board))) {
+    read_watch_board();
+  }
   // Answers first: they need nothing from anybody, and everybody else's progress rests on that.
   bool did_something = drain_answers();
   did_something |= advance_reservations();
@@ -42,6 +47,9 @@ bool Worker::turn(bool may_sleep) noexcept {
   // What the last turn left for the transport goes down with this call, and what has come since comes up.
   did_something |= poll_transport(may_sleep, did_something);
   execute_batch();
+  if (MR_UNLIKELY(watch_log_.has_waiting())) {
+    send_watched();
+  }
   send_replies();
   submit_ops();
   // Last, so that neighbours are woken once for all that the turn made for them.
@@ -99,7 +107,8 @@ void Worker::read_clock() noexcept {
 }
 
 bool Worker::has_work_waiting() const noexcept {
-  return !parked_.empty() || !reserving_.empty() || !ops_.empty() || !next_turn_.empty() || !to_send_.empty();
+  return !parked_.empty() || !reserving_.empty() || !ops_.empty() || !next_turn_.empty() || !to_send_.empty() ||
+         watch_log_.has_sendable();
 }
 
 void Worker::close_all() noexcept {
@@ -116,6 +125,9 @@ void Worker::close_all() noexcept {
 void Worker::abort_all() noexcept {
   for (std::uint32_t slot = 0; slot < connections_.slots(); ++slot) {
     if (Connection* connection = connections_.at(slot)) {
+      if (watches_connections()) {
+        remember_peer(*connection);
+      }
       connection->close_requested = true;
       queue_op({.kind = dataplane::TxKind::Abort, .conn = connection->id});
     }
@@ -134,9 +146,13 @@ void Worker::housekeep(bool was_idle) noexcept {
   for (std::uint32_t i = 0; i < scanned; ++i) {
     idle_scan_slot_ = idle_scan_slot_ + 1 < connections_.slots() ? idle_scan_slot_ + 1 : 0;
     Connection* connection = connections_.at(idle_scan_slot_);
-    if (connection != nullptr && !connection->close_requested &&
+    if (connection != nullptr && !connection->close_requested && (connection->blocked & kWatches) == 0 &&
         now_.ns / 1'000'000'000 - connection->active_s >= shared_.idle_timeout_s) {
       ++counters_.idle_kicks;
+      connection->is_idle_kicked = true;
+      if (watches_connections()) {
+        remember_peer(*connection);
+      }
       connection->close_requested = true;
       queue_op({.kind = dataplane::TxKind::Abort, .conn = connection->id});
     }

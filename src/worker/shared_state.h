@@ -14,6 +14,7 @@
 #include "dataplane/api/ip_prefix.h"
 #include "dataplane/api/transport.h"
 #include "store/partition.h"
+#include "worker/watch_log.h"
 
 namespace millrace::worker {
 
@@ -41,6 +42,7 @@ struct SharedState {
   bool shutdown_enabled = false;
   bool flush_enabled = true;
   bool dump_enabled = true;
+  bool watch_enabled = true;
   bool tracks_sizes = false;
   bool detail_at_start = false;
   char prefix_delimiter = ':';
@@ -58,6 +60,7 @@ struct SharedState {
   std::atomic<std::uint32_t> connections{0};
   std::atomic<std::uint32_t> verbosity{0};
   Tunables tunables;
+  WatchBoard watch_board;
   std::atomic<bool> stops{false};   ///< finish what is being sent, then leave
   std::atomic<int> stop_signal{0};  ///< what asked for it: `shutdown` says SIGINT, `shutdown graceful` SIGUSR1
 

@@ -265,6 +265,9 @@ class DatagramSink {
 
   static constexpr std::uint32_t kCopiedBytesMax = kDatagramValueBytesMax;
 
+  /// It belongs to no connection.
+  [[nodiscard]] static std::int64_t connection_number() noexcept { return -1; }
+
   [[nodiscard]] char* room([[maybe_unused]] std::uint32_t bytes) noexcept {
     MR_DCHECK(used_ + bytes <= protocol::kUdpBodyBytesMax);
     return at_ + used_;

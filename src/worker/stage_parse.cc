@@ -89,7 +89,7 @@ void Worker::refuse(Connection& connection, std::string_view error) noexcept {
 }
 
 void Worker::hand_back(Connection& connection, std::string_view bytes) noexcept {
-  if ((connection.blocked & kBlockedByClose) != 0) {
+  if ((connection.blocked & (kBlockedByClose | kWatches)) != 0) {
     return;  // nobody will read them
   }
   if (connection.is_exchange) {

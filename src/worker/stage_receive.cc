@@ -202,6 +202,9 @@ bool Worker::poll_transport(bool may_sleep, bool did_something) noexcept {
   if (sleeps) {
     port_.wake_up();
     read_clock();
+    if (MR_UNLIKELY(watch_log_.has_changed(shared_.watch_board))) {
+      read_watch_board();
+    }
   }
   for (std::size_t i = 0; i < count; ++i) {
     take_event(events_[i]);
@@ -240,7 +243,7 @@ void Worker::take_event(const dataplane::Event& event) noexcept {
       want_send(*connection);
       return;
     case dataplane::EventKind::Closed:
-      forget_connection(*connection);
+      forget_connection(*connection, event.reason);
       return;
   }
 }
@@ -252,6 +255,9 @@ void Worker::open_connection(const dataplane::Event& event) noexcept {
   if (shared_.connections.fetch_add(1, std::memory_order_relaxed) < shared_.connections_max && !is_draining_) {
     connection.is_counted = true;
     ++counters_.connections_total;
+    if (MR_UNLIKELY(watches_connections())) {
+      observe_open(connection);
+    }
     return;
   }
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -262,7 +268,7 @@ void Worker::open_connection(const dataplane::Event& event) noexcept {
   want_send(connection);
 }
 
-void Worker::forget_connection(Connection& connection) noexcept {
+void Worker::forget_connection(Connection& connection, dataplane::CloseReason reason) noexcept {
   // Operations of this turn may still name it; they see its stream until they are executed.
   execute_batch();
   abandon_value(connection);
@@ -270,6 +276,12 @@ void Worker::forget_connection(Connection& connection) noexcept {
   connection.replies.drop(memory_, *this);
   if (connection.is_in_send_list) {
     std::erase(to_send_, &connection);
+  }
+  if (MR_UNLIKELY(watches_connections()) && connection.is_counted) {
+    observe_close(connection, reason);
+  }
+  if ((connection.blocked & kWatches) != 0) {
+    remove_watcher(connection);
   }
   if (connection.is_counted) {
     shared_.connections.fetch_sub(1, std::memory_order_relaxed);

@@ -75,6 +75,9 @@ void Worker::close_if_done(Connection& connection) noexcept {
   if ((connection.blocked & (kBlockedByLane | kBlockedByReservation | kBlockedByJob)) != 0) {
     return;  // a reply is still to come
   }
+  if (MR_UNLIKELY(watches_connections())) {
+    remember_peer(connection);
+  }
   connection.close_requested = true;
   connection.blocked |= kBlockedByClose;
   queue_op({.kind = TxKind::Close, .conn = connection.id});

@@ -235,9 +235,6 @@ void Worker::finish_value(Connection& connection, bool is_bad) noexcept {
 
 void Worker::commit_value(Connection& connection, const ArrivingValue& value) noexcept {
   const protocol::Request& request = value.request;
-  if (MR_UNLIKELY(prefix_stats_.is_enabled())) {
-    prefix_stats_.count_set(request.key);
-  }
   if (value.owner == id_) {
     LocalSink sink(*this, connection, request.noreply);
     commit({.command = request.command,

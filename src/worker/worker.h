@@ -32,6 +32,7 @@
 #include "worker/prefix_stats.h"
 #include "worker/reply_stream.h"
 #include "worker/shared_state.h"
+#include "worker/watch_log.h"
 
 namespace millrace::worker {
 
@@ -102,6 +103,10 @@ class Worker final : private LoanReader {
   [[nodiscard]] const ExchangeTable& exchanges() const noexcept { return exchanges_; }
   [[nodiscard]] ReplyMemory& reply_memory() noexcept { return memory_; }
   [[nodiscard]] PrefixStats& prefix_stats() noexcept { return prefix_stats_; }
+  void count_prefixes(bool on) noexcept;
+  [[nodiscard]] WatchLog& watch_log() noexcept { return watch_log_; }
+  /// For WatchParcel: a neighbour's lines, or our own.
+  void take_watched(const WatchLines& lines) noexcept;
   void set_housekeep_every_us(std::uint32_t every_us) noexcept { housekeep_every_us_ = every_us; }
   [[nodiscard]] std::uint64_t holes_outstanding() const noexcept { return holes_outstanding_; }
   [[nodiscard]] Instant now() const noexcept { return now_; }
@@ -130,7 +135,7 @@ class Worker final : private LoanReader {
   bool poll_transport(bool may_sleep, bool did_something) noexcept;
   void take_event(const dataplane::Event& event) noexcept;
   void open_connection(const dataplane::Event& event) noexcept;
-  void forget_connection(Connection& connection) noexcept;
+  void forget_connection(Connection& connection, dataplane::CloseReason reason) noexcept;
 
   // --- stage_parse.cc: bytes of a connection become operations
   void take_bytes(Connection& connection, std::string_view bytes) noexcept;
@@ -198,7 +203,30 @@ class Worker final : private LoanReader {
   template <typename Sink>
   void commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept;
   void execute_admin(Connection& connection, const protocol::Request& request) noexcept;
+  std::string_view answer_watch(Connection& connection, std::string_view arguments) noexcept;
   store::Seconds expiry_of(std::int64_t exptime) const noexcept;
+
+  // --- observe.cc: what is looked at closely while somebody wants it
+  struct EvictionWatcher final : store::ItemVisitor {
+    explicit EvictionWatcher(Worker& owner) noexcept : worker(owner) {}
+    bool visit(const store::Item& item) noexcept override;
+    Worker& worker;
+  };
+  MR_COLD void observe_get(const Operation& operation, const store::Item* item, std::int64_t connection) noexcept;
+  MR_COLD void observe_store(const Operation& operation, store::Outcome outcome, std::uint32_t value_bytes,
+                             std::int64_t connection) noexcept;
+  MR_COLD void observe_delete(const Operation& operation) noexcept;
+  MR_COLD void observe_open(Connection& connection) noexcept;
+  MR_COLD void observe_close(Connection& connection, dataplane::CloseReason reason) noexcept;
+  MR_COLD void remember_peer(Connection& connection) noexcept;
+  std::string begin_watched_line(std::string_view type);
+  std::string_view add_watcher(Connection& connection, std::uint16_t wanted) noexcept;
+  void remove_watcher(const Connection& connection) noexcept;
+  MR_COLD void read_watch_board() noexcept;
+  MR_COLD void send_watched() noexcept;
+  [[nodiscard]] bool watches_connections() const noexcept { return (watch_log_.mask() & kWatchConnevents) != 0; }
+  /// What `stats conns` calls a connection.
+  [[nodiscard]] std::int64_t number_of(ConnId conn) const noexcept { return std::int64_t{conn.slot} * workers_ + id_; }
 
   // --- stage_reply.cc: replies in order, to the transport
   void want_send(Connection& connection) noexcept;
@@ -245,6 +273,7 @@ class Worker final : private LoanReader {
   protocol::Scratch scratch_;  ///< of the request parsed last
   WorkerCounters counters_;
   PrefixStats prefix_stats_;
+  bool observes_ = false;  ///< prefixes are counted, or somebody watches
   std::uint64_t holes_outstanding_ = 0;
 
   std::vector<dataplane::Event> events_;
@@ -263,6 +292,9 @@ class Worker final : private LoanReader {
   std::vector<OpenReservation> reserving_;
   std::size_t reserving_next_ = 0;  ///< whose turn it is
   std::vector<std::unique_ptr<AdminJob>> jobs_;
+  WatchLog watch_log_;
+  EvictionWatcher eviction_watcher_{*this};
+  std::vector<Watcher> watchers_;
   std::uint32_t idle_scan_slot_ = 0;
   bool is_draining_ = false;
 };

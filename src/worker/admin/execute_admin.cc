@@ -5,6 +5,7 @@
 
 #include "protocol/reply.h"
 #include "worker/admin/jobs.h"
+#include "worker/admin/words.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -17,6 +18,25 @@ constexpr std::uint64_t kMemlimitMinMib = 8;
 constexpr std::uint64_t kMemlimitMaxMib = 1'000'000'000;
 
 }  // namespace
+
+/// `watch [what]...`; nothing named: fetchers, as in memcached.
+std::string_view Worker::answer_watch(Connection& connection, std::string_view arguments) noexcept {
+  if (!shared_.watch_enabled) {
+    return "CLIENT_ERROR watch commands not allowed\r\n";
+  }
+  if (connection.is_exchange) {
+    return "CLIENT_ERROR a watcher needs a connection\r\n";
+  }
+  std::uint16_t wanted = 0;
+  for (const std::string_view word : words_of(arguments)) {
+    const Watched what = watched_of(word);
+    if (what == kWatchNothing) {
+      return protocol::reply::kError;
+    }
+    wanted |= what;
+  }
+  return add_watcher(connection, wanted != 0 ? wanted : std::uint16_t{kWatchFetchers});
+}
 
 void Worker::execute_admin(Connection& connection, const Request& request) noexcept {
   execute_batch();
@@ -95,7 +115,7 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
       answer(answer_stats(request.key, workers_, shared_, text));
       return;
     case Command::Watch:
-      reply(protocol::reply::kError);
+      reply(answer_watch(connection, request.key));
       return;
     case Command::LruCrawler:
       answer(answer_lru_crawler(request.key, workers_, shared_, text));

@@ -149,6 +149,11 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("lru_crawler_starts", shared_.tunables.crawls_started.load(std::memory_order_relaxed));
     out.stat("lru_maintainer_juggles", std::uint64_t{0});
     out.stat("malloc_fails", std::uint64_t{0});
+    out.stat("log_worker_dropped", sum(&WorkerReport::watch_log, &WatchLog::Counters::dropped));
+    out.stat("log_worker_written", sum(&WorkerReport::watch_log, &WatchLog::Counters::written));
+    out.stat("log_watcher_skipped", sum(&WorkerReport::worker, &WorkerCounters::log_watcher_skipped));
+    out.stat("log_watcher_sent", sum(&WorkerReport::worker, &WorkerCounters::log_watcher_sent));
+    out.stat("log_watchers", shared_.watch_board.count());
     out.stat("bytes", of(&C::bytes));
     out.stat("curr_items", of(&C::curr_items));
     out.stat("total_items", of(&C::total_items));
@@ -259,6 +264,7 @@ class ResetJob final : public AdminJob {
  public:
   void visit(Worker& worker) override {
     worker.counters() = {};
+    worker.watch_log().counters() = {};
     store::PartitionCounters& counters = worker.partition().counters();
     const store::PartitionCounters before = counters;
     counters = {};

@@ -81,7 +81,7 @@ class MovePageJob final : public AdminJob {
 class DetailSwitchJob final : public AdminJob {
  public:
   explicit DetailSwitchJob(bool on) : on_(on) {}
-  void visit(Worker& worker) override { worker.prefix_stats().enable(on_); }
+  void visit(Worker& worker) override { worker.count_prefixes(on_); }
   void finish(AdminReply& reply) override { reply.line("OK\r\n"); }
 
  private:

@@ -17,6 +17,7 @@ WorkerReport report_of(Worker& worker) {
   report.nodes = worker.reply_memory().nodes_in_use();
   report.limit_bytes = worker.partition().limit_bytes();
   report.now_us = static_cast<std::uint64_t>(worker.now().ns / 1000);
+  report.watch_log = worker.watch_log().counters();
   return report;
 }
 

@@ -10,6 +10,7 @@
 #include "dataplane/api/transport.h"
 #include "store/counters.h"
 #include "worker/counters.h"
+#include "worker/watch_log.h"
 
 namespace millrace::worker {
 
@@ -41,6 +42,7 @@ struct WorkerReport {
   std::uint64_t nodes = 0;
   std::uint64_t limit_bytes = 0;
   std::uint64_t now_us = 0;  ///< since start
+  WatchLog::Counters watch_log;
 };
 
 [[nodiscard]] WorkerReport report_of(Worker& worker);
