@@ -40,6 +40,12 @@ void flush_own_cache(rte_mempool* pool) {
   }
 }
 
+/// Why a device is not there is known to drivers alone, and they only log it.
+std::string what_dpdk_said() {
+  const std::string said = last_dpdk_error();
+  return said.empty() ? "" : "; DPDK said: " + said;
+}
+
 std::atomic<std::uint64_t> alarms_passed = 0;
 
 /// Returns when DPDK's interrupt thread has done what it was at. Drivers see there that a peer went away, and memif's
@@ -131,7 +137,9 @@ Result<void> Device::plug() {
     ethdev->is_virtual = spec_.kind != PortKind::Pci;
     if (rte_eth_dev_get_port_by_name(name.c_str(), &ethdev->id) != 0) {
       return fail("port " + spec_.text + ": there is no such device" +
-                  (spec_.kind == PortKind::Pci ? ", or no driver of DPDK's has it (is it bound to vfio-pci?)" : ""));
+                  (spec_.kind == PortKind::Pci
+                       ? ", or no driver of DPDK's has it (is it bound to vfio-pci?)" + what_dpdk_said()
+                       : ""));
     }
     rte_eth_dev_info info{};
     if (const int code = rte_eth_dev_info_get(ethdev->id, &info); code != 0) {
@@ -168,7 +176,7 @@ Result<void> Device::plug() {
   for (const VirtualDevice& one : wanted) {
     if (const int code = rte_eal_hotplug_add("vdev", one.name.c_str(), one.arguments.c_str()); code != 0) {
       return fail("port " + spec_.text + ": its driver refuses it (" + one.name + "," + one.arguments +
-                  "): " + reason(code));
+                  "): " + reason(code) + what_dpdk_said());
     }
     const std::size_t before = ethdevs_.size();
     auto there = add(one.name, static_cast<std::uint16_t>(before * queues_each), queues_each);

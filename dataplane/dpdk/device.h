@@ -41,6 +41,8 @@ struct DeviceOptions {
 struct RssFacts {
   std::vector<std::uint16_t> table;  ///< queue of each entry, as read back; empty: the device has none
   std::vector<std::uint8_t> key;     ///< Toeplitz key; empty: the device does not say
+  bool udp4_by_ports = true;         ///< ports of UDP are hashed too; else addresses alone
+  bool udp6_by_ports = true;
 };
 
 struct DeviceFacts {

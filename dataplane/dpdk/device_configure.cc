@@ -167,13 +167,20 @@ void Device::read_rss(Ethdev& ethdev) {
     return;
   }
   std::vector<std::uint32_t> shares(ethdev.queue_count);
+  std::uint32_t astray = 0;
   bool is_ours = is_taken;
   for (std::uint16_t i = 0; i < entries; ++i) {
     facts_.rss.table.push_back(entry(i));
     is_ours = is_ours && entry(i) == i % ethdev.queue_count;
     if (entry(i) < shares.size()) {
       ++shares[entry(i)];
+    } else {
+      ++astray;
     }
+  }
+  if (astray > 0) {
+    note(std::to_string(astray) + " of the " + std::to_string(entries) +
+         " entries of its table of flows name queues that it was not given: frames of those flows are lost");
   }
   if (!is_ours) {
     note("it keeps a table of flows and queues of its own");
@@ -189,6 +196,10 @@ void Device::read_rss(Ethdev& ethdev) {
   conf.rss_key_len = info.hash_key_size;
   if (info.hash_key_size > 0 && rte_eth_dev_rss_hash_conf_get(ethdev.id, &conf) == 0) {
     facts_.rss.key.assign(key, key + info.hash_key_size);
+    if (conf.rss_hf != 0) {
+      facts_.rss.udp4_by_ports = (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0;
+      facts_.rss.udp6_by_ports = (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_UDP) != 0;
+    }
   }
 }
 

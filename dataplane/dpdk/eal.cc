@@ -1,5 +1,6 @@
 #include "dataplane/dpdk/eal.h"
 
+#include <linux/capability.h>
 #include <linux/mempolicy.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -7,6 +8,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,6 +108,18 @@ void prefer_node(std::uint32_t node) {
   (void)::syscall(SYS_set_mempolicy, MPOL_PREFERRED, mask.data(), mask.size() * kBits + 1);
 }
 
+std::uint64_t locked_bytes_max() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+/// CAP_IPC_LOCK, as root has it.
+bool may_lock_all() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  return ::syscall(SYS_capget, &header, data) == 0 && (data[0].effective & (1U << CAP_IPC_LOCK)) != 0;
+}
+
 std::atomic<bool> has_started = false;
 
 }  // namespace
@@ -181,11 +195,27 @@ std::vector<std::string> eal_arguments(const EalOptions& options, const std::vec
   return arguments;
 }
 
+std::optional<std::string> locked_memory_refusal(std::uint64_t bytes, std::uint64_t limit_bytes, bool may_lock_all) {
+  if (may_lock_all || limit_bytes >= bytes) {
+    return std::nullopt;
+  }
+  return "a card reaches only locked memory: its packets take " + std::to_string((bytes + kMiB - 1) / kMiB) +
+         " MiB, and this process may lock " + std::to_string(limit_bytes / kMiB) +
+         "; raise it (`ulimit -l unlimited`, LimitMEMLOCK=infinity), or start as root and become another user with -u";
+}
+
+std::string last_dpdk_error() { return log_sink().take_last_error(); }
+
 Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
   for (const std::string& word : options.extra) {
     if (word == "-h" || word == "--help" || word == "-v" || word == "--version") {
       return fail("DPDK: the argument " + word + " would end the process; read it with dpdk-testpmd " + word);
     }
+  }
+  const bool has_card = std::ranges::count(options.ports, PortKind::Pci, &PortSpec::kind) > 0;
+  if (const auto refusal = locked_memory_refusal(options.memory_bytes, locked_bytes_max(), may_lock_all());
+      has_card && refusal) {
+    return fail("DPDK: " + *refusal);
   }
   if (has_started.exchange(true)) {
     return fail("DPDK: its environment can be started once in a process");

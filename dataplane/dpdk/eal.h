@@ -43,6 +43,13 @@ std::optional<std::uint32_t> card_node(const std::vector<PortSpec>& ports, const
 /// Bytes of huge pages nobody has taken, of all sizes: the node's, or those of all nodes.
 std::uint64_t free_huge_page_bytes(std::optional<std::uint32_t> node = {}, const std::string& sysfs = "/sys");
 
+/// Cards reach only memory that is locked. What to say when `bytes` of it are more than a process may lock; nothing:
+/// they are not.
+std::optional<std::string> locked_memory_refusal(std::uint64_t bytes, std::uint64_t limit_bytes, bool may_lock_all);
+
+/// The last error that DPDK logged and nobody has asked for since; empty: none. Any thread.
+std::string last_dpdk_error();
+
 class Eal {
  public:
   static Result<std::unique_ptr<Eal>> start(const EalOptions& options);

@@ -57,7 +57,10 @@ struct Nic::Parts {
 };
 
 Nic::Nic(NicOptions options)
-    : options_(std::move(options)), news_(options_.cpus.size()), parts_(std::make_unique<Parts>()) {}
+    : options_(std::move(options)),
+      news_(options_.cpus.size()),
+      watch_(spread_, options_.cpus.size()),
+      parts_(std::make_unique<Parts>()) {}
 
 Nic::~Nic() { shut_down(); }
 
@@ -105,6 +108,12 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
                                     facts.queues == 1 ? "" : "s", port.mtu, fmt::join(port.mac, ":"),
                                     fmt::join(addresses, ", ")));
   nic->notes_ = facts.notes;
+  if (facts.rss.table.size() > 0 && facts.rss.key.size() >= wire::kRssKeyBytes) {
+    std::copy_n(facts.rss.key.begin(), wire::kRssKeyBytes, nic->spread_.key.begin());
+    nic->spread_.table = facts.rss.table;
+    nic->spread_.udp4_by_ports = facts.rss.udp4_by_ports;
+    nic->spread_.udp6_by_ports = facts.rss.udp6_by_ports;
+  }
   if (options.has_telemetry) {
     nic->parts_->inside = std::make_unique<Inside>(*nic->parts_->device, queues);
     nic->lines_.push_back("telemetry at " + dpdk::Telemetry::socket_path());
@@ -132,15 +141,8 @@ Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t queu
                    .vlan = options_.vlan,
                    .zero_copy_bytes_min = options_.lend_bytes_min,
                    .news = options_.cpus.size() > 1 ? &news_ : nullptr,
-                   .core = queue};
-  const dpdk::RssFacts& rss = parts_->device->facts().rss;
-  if (!rss.table.empty() && rss.key.size() >= wire::kRssKeyBytes) {
-    wire::RssKey key;
-    std::copy_n(rss.key.begin(), key.size(), key.begin());
-    options.is_ours = [key, table = rss.table, queue](const wire::FlowKey& flow) {
-      return table[wire::rss_hash(key, flow, true) % table.size()] == queue;
-    };
-  }
+                   .core = queue,
+                   .watch = spread_.is_known() ? &watch_ : nullptr};
   return stack::StackTransport::create(port, *host, options);
 }
 
@@ -163,6 +165,15 @@ Result<void> Nic::wait_for_link(Duration patience) {
 }
 
 Result<void> Nic::tick() { return parts_->device->tick(); }
+
+std::optional<std::string> Nic::take_news() {
+  if (has_told_spread_ || !spread_.is_known()) {
+    return std::nullopt;
+  }
+  auto said = watch_.verdict();
+  has_told_spread_ = said.has_value();
+  return said;
+}
 
 void Nic::shut_down() {
   parts_->inside.reset();

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,6 +71,8 @@ class Nic {
   /// For the log: device, driver, queues, addresses; and what the operator should know.
   [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
   [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
+  /// What the operator should know and only traffic shows: each sentence once. After tick().
+  [[nodiscard]] std::optional<std::string> take_news();
 
  private:
   struct Parts;  // DPDK's, or nothing
@@ -77,6 +80,9 @@ class Nic {
 
   const NicOptions options_;
   stack::LinkNews news_;
+  stack::FlowSpread spread_;
+  stack::SpreadWatch watch_;
+  bool has_told_spread_ = false;
   std::unique_ptr<Parts> parts_;
   std::vector<std::string> lines_;
   std::vector<std::string> notes_;

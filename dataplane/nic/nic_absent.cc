@@ -5,7 +5,8 @@ namespace millrace::nic {
 
 struct Nic::Parts {};
 
-Nic::Nic(NicOptions options) : options_(std::move(options)), news_(options_.cpus.size()) {}
+Nic::Nic(NicOptions options)
+    : options_(std::move(options)), news_(options_.cpus.size()), watch_(spread_, options_.cpus.size()) {}
 
 Nic::~Nic() = default;
 
@@ -25,6 +26,8 @@ Result<void> Nic::lend(std::span<std::byte>, std::size_t) { return {}; }
 Result<void> Nic::wait_for_link(Duration) { return {}; }
 
 Result<void> Nic::tick() { return {}; }
+
+std::optional<std::string> Nic::take_news() { return std::nullopt; }
 
 void Nic::shut_down() {}
 

@@ -11,6 +11,8 @@ namespace {
 
 /// Frames whose first line is on its way while one is looked at.
 constexpr std::size_t kPrefetchAhead = 4;
+/// A hash in software takes some 100 ns: so often it is nothing, and a device that lies is found out within a second.
+constexpr Duration kWatchEvery = milliseconds(1);
 
 }  // namespace
 
@@ -29,7 +31,8 @@ HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, 
       lent_(capabilities_.external_max),
       joined_(capabilities_.rx_scatter ? kBurst * (capabilities_.mtu + wire::kEthernetBytes + wire::kVlanTagBytes) : 0),
       tx_(kTxQueue),
-      news_cursor_(options.news == nullptr ? 0 : options.news->cores()) {
+      news_cursor_(options.news == nullptr ? 0 : options.news->cores()),
+      watch_at_(options.watch != nullptr ? Instant{} : Instant{INT64_MAX}) {
   for (const ip::HostAddress& own : host_.all()) {
     if (own.address.is_v4()) {
       own_v4_[own_v4_count_++] = own.address.v4_word();
@@ -48,6 +51,7 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   rx_count_ = port_.rx_burst(now, std::span(rx_).first(std::min(kBurst, out.size())));
   counters_.frames_received += rx_count_;
   std::size_t count = 0;
+  const std::uint64_t reassembled = counters_.datagrams_reassembled;
   for (std::size_t i = 0; i < std::min(kPrefetchAhead, rx_count_); ++i) {
     prefetch(rx_[i].first().data());
   }
@@ -61,6 +65,9 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
       take_frame(now, rx_[i], out, count);
     }
   }
+  if (MR_UNLIKELY(now >= watch_at_ && count > 0 && counters_.datagrams_reassembled == reassembled)) {
+    watch_spread(now, out.first(count));  // fragments are spread in another way: without ports
+  }
   if (options_.news != nullptr) {
     take_news(now);
   }
@@ -71,6 +78,11 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   }
   collect_released();
   return count;
+}
+
+MR_COLD void HostStack::watch_spread(Instant now, std::span<const Datagram> out) noexcept {
+  watch_at_ = now + kWatchEvery;
+  ++(options_.watch->note(options_.core, out.back().flow) ? counters_.queue_as_told : counters_.queue_not_as_told);
 }
 
 ip::NeighborCache::Reach HostStack::reach(Instant now, const wire::IpAddress& destination) noexcept {

@@ -35,6 +35,7 @@
 #include "dataplane/stack/lent_table.h"
 #include "dataplane/stack/link_news.h"
 #include "dataplane/stack/path_cache.h"
+#include "dataplane/stack/spread_watch.h"
 #include "dataplane/udp/port_table.h"
 #include "dataplane/wire/arp.h"
 #include "dataplane/wire/ethernet.h"
@@ -55,6 +56,8 @@ struct StackOptions {
   /// their addresses for all.
   LinkNews* news = nullptr;
   std::uint16_t core = 0;
+  /// The same, of a device that says how it spreads flows over queues; null: it does not.
+  SpreadWatch* watch = nullptr;
 };
 
 /// A UDP datagram that came.
@@ -147,6 +150,8 @@ class HostStack {
   [[nodiscard]] wire::Drop reassemble(Instant now, ip::Arrived& arrived) noexcept;
   void take_udp(Instant now, const ip::Arrived& arrived, buf::ChecksumState checksum,
                 const wire::EthernetHeader& ethernet, std::span<Datagram> out, std::size_t& count) noexcept;
+  /// `out`: what this poll() has taken in from frames of its own.
+  void watch_spread(Instant now, std::span<const Datagram> out) noexcept;
   void watch_gateway(Instant now, const wire::IpAddress& source, const wire::MacAddress& mac) noexcept;
 
   // receive_icmp.cc
@@ -157,7 +162,7 @@ class HostStack {
   [[nodiscard]] wire::Drop answer_echo(Instant now, const ip::Arrived& arrived,
                                        const ip::IcmpArrived& message) noexcept;
   void refuse_port(Instant now, const ip::Arrived& arrived) noexcept;
-  void send_icmp(Instant now, const wire::IpAddress& source, const wire::IpAddress& destination, std::uint8_t type,
+  bool send_icmp(Instant now, const wire::IpAddress& source, const wire::IpAddress& destination, std::uint8_t type,
                  std::uint8_t code, std::uint32_t rest, wire::Bytes body) noexcept;
 
   // send.cc
@@ -173,16 +178,17 @@ class HostStack {
   [[nodiscard]] bool attach_from(buf::Packet& packet, const Payload& payload, const ip::FragmentRange& range) noexcept;
   [[nodiscard]] bool transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::Packet& packet,
                                  ip::NeighborCache::Resolution& resolution) noexcept;
-  void transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to, std::uint16_t type) noexcept;
-  void send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept;
-  void send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept;
+  /// This and what is below: false: it was dropped, and counted.
+  bool transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to, std::uint16_t type) noexcept;
+  bool send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept;
+  bool send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept;
 
   // tx_queue.cc
   [[nodiscard]] bool alloc(Instant now, buf::Packet& packet) noexcept;
   /// Whether tx_[tx_end_] is a fresh packet to write into; then ++tx_end_ queues it.
   [[nodiscard]] bool has_fresh(Instant now) noexcept { return MR_LIKELY(tx_end_ < tx_ready_) || make_fresh(now); }
   bool make_fresh(Instant now) noexcept;
-  void enqueue(Instant now, buf::Packet& packet) noexcept;
+  bool enqueue(Instant now, buf::Packet& packet) noexcept;
   void make_room(Instant now) noexcept;
   void release_fresh() noexcept;
 
@@ -231,6 +237,7 @@ class HostStack {
   port::LinkState link_ = port::LinkState::Down;
   std::uint32_t announcements_left_ = 0;
   Instant announce_at_{};
+  Instant watch_at_{};  ///< when a datagram's queue is looked at next; never without a watch
 };
 
 }  // namespace millrace::stack

@@ -82,8 +82,7 @@ void HostStack::take_arp(Instant now, Bytes bytes) noexcept {
     return counters_.drops.count(outcome.drop);
   }
   if (outcome.reply) {
-    ++counters_.arp_replies_sent;
-    send_arp(now, *outcome.reply, outcome.reply->target_mac);
+    counters_.arp_replies_sent += send_arp(now, *outcome.reply, outcome.reply->target_mac) ? 1 : 0;
   }
 }
 

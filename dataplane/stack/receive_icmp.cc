@@ -31,8 +31,7 @@ Drop HostStack::take_icmp(Instant now, const ip::Arrived& arrived, const wire::E
       const ip::NdpOutcome outcome = ip::input_ndp(now, arrived, ethernet.source, host_, neighbors_);
       tell_news(outcome.heard);
       if (outcome.reply) {
-        ++counters_.neighbor_adverts_sent;
-        send_neighbor(now, *outcome.reply);
+        counters_.neighbor_adverts_sent += send_neighbor(now, *outcome.reply) ? 1 : 0;
       }
       return outcome.drop;
     }
@@ -85,11 +84,11 @@ Drop HostStack::answer_echo(Instant now, const ip::Arrived& arrived, const ip::I
   if (!echo_limit_.take(now)) {
     return Drop::IcmpEchoLimited;
   }
-  ++counters_.echo_replies_sent;
-  send_icmp(now, arrived.destination, arrived.source,
-            arrived.source.is_v4() ? wire::kIcmpv4EchoReply : wire::kIcmpv6EchoReply, 0,
-            std::uint32_t{message.echo_rest_high} << 16 | message.echo_rest_low,
-            arrived.payload.subspan(wire::kIcmpBytes));
+  const bool is_sent = send_icmp(now, arrived.destination, arrived.source,
+                                 arrived.source.is_v4() ? wire::kIcmpv4EchoReply : wire::kIcmpv6EchoReply, 0,
+                                 std::uint32_t{message.echo_rest_high} << 16 | message.echo_rest_low,
+                                 arrived.payload.subspan(wire::kIcmpBytes));
+  counters_.echo_replies_sent += is_sent ? 1 : 0;
   return Drop::None;
 }
 
@@ -105,13 +104,14 @@ void HostStack::refuse_port(Instant now, const ip::Arrived& arrived) noexcept {
   const bool is_v4 = arrived.source.is_v4();
   const std::size_t quote_bytes_max =
       is_v4 ? 576 - wire::kIpv4Bytes - wire::kIcmpBytes : wire::kIpv6MtuMin - wire::kIpv6Bytes - wire::kIcmpBytes;
-  ++counters_.icmp_errors_sent;
-  send_icmp(now, arrived.destination, arrived.source, is_v4 ? wire::kIcmpv4Unreachable : wire::kIcmpv6Unreachable,
-            is_v4 ? wire::kIcmpv4CodePort : wire::kIcmpv6CodePort, 0,
-            arrived.datagram.first(std::min(arrived.datagram.size(), quote_bytes_max)));
+  const bool is_sent =
+      send_icmp(now, arrived.destination, arrived.source, is_v4 ? wire::kIcmpv4Unreachable : wire::kIcmpv6Unreachable,
+                is_v4 ? wire::kIcmpv4CodePort : wire::kIcmpv6CodePort, 0,
+                arrived.datagram.first(std::min(arrived.datagram.size(), quote_bytes_max)));
+  counters_.icmp_errors_sent += is_sent ? 1 : 0;
 }
 
-void HostStack::send_icmp(Instant now, const wire::IpAddress& source, const wire::IpAddress& destination,
+bool HostStack::send_icmp(Instant now, const wire::IpAddress& source, const wire::IpAddress& destination,
                           std::uint8_t type, std::uint8_t code, std::uint32_t rest, Bytes body) noexcept {
   const bool is_v4 = source.is_v4();
   std::byte header[wire::kIcmpBytes];
@@ -126,12 +126,12 @@ void HostStack::send_icmp(Instant now, const wire::IpAddress& source, const wire
   wire::store_be16(header + 2, sum.checksum());
   const dataplane::Slice slice{.data = reinterpret_cast<const char*>(body.data()),
                                .size = static_cast<std::uint32_t>(body.size())};
-  (void)transmit_payload(now, {.ip = {.source = source,
-                                      .destination = destination,
-                                      .protocol = is_v4 ? wire::kProtocolIcmpv4 : wire::kProtocolIcmpv6},
-                               .header = header,
-                               .slices = {&slice, 1},
-                               .bytes = bytes});
+  return transmit_payload(now, {.ip = {.source = source,
+                                       .destination = destination,
+                                       .protocol = is_v4 ? wire::kProtocolIcmpv4 : wire::kProtocolIcmpv6},
+                                .header = header,
+                                .slices = {&slice, 1},
+                                .bytes = bytes});
 }
 
 }  // namespace millrace::stack

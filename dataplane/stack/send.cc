@@ -115,7 +115,6 @@ bool HostStack::transmit_payload(Instant now, const Payload& payload) noexcept {
     const ip::FragmentRange range = ip::fragment_at(payload.bytes, offset, mtu, is_v4);
     if (range.is_fragment()) {
       id = offset == 0 ? identifications_.next(payload.ip.destination) : id;
-      ++counters_.fragments_sent;
     }
     buf::Packet packet;
     if (!fill_packet(now, packet, payload, range)) {
@@ -126,6 +125,7 @@ bool HostStack::transmit_payload(Instant now, const Payload& payload) noexcept {
     if (!transmit_ip(now, *next_hop, packet, resolution)) {
       return false;
     }
+    counters_.fragments_sent += range.is_fragment() ? 1 : 0;
     offset += range.bytes;
   }
   if (resolution.is_known) {
@@ -182,11 +182,10 @@ bool HostStack::transmit_ip(Instant now, const wire::IpAddress& next_hop, buf::P
   if (!resolution.is_known) {
     return resolution.drop == Drop::None || resolution.drop == Drop::NeighborQueueFull;
   }
-  transmit_frame(now, packet, resolution.mac, type);
-  return true;
+  return transmit_frame(now, packet, resolution.mac, type);
 }
 
-void HostStack::transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to,
+bool HostStack::transmit_frame(Instant now, buf::Packet& packet, const wire::MacAddress& to,
                                std::uint16_t type) noexcept {
   const bool device_tags = options_.vlan != 0 && capabilities_.vlan_insert;
   if (options_.vlan != 0 && !device_tags) {
@@ -199,21 +198,22 @@ void HostStack::transmit_frame(Instant now, buf::Packet& packet, const wire::Mac
   packet.tx.vlan_tci = options_.vlan;
   packet.tx.l2_bytes =
       static_cast<std::uint8_t>(wire::kEthernetBytes + (type == wire::kEtherTypeVlan ? wire::kVlanTagBytes : 0));
-  enqueue(now, packet);
+  return enqueue(now, packet);
 }
 
-void HostStack::send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept {
-  buf::Packet packet;
-  if (alloc(now, packet)) {
-    wire::write_arp(packet.append(wire::kArpBytes).data(), arp);
-    transmit_frame(now, packet, to, wire::kEtherTypeArp);
-  }
-}
-
-void HostStack::send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept {
+bool HostStack::send_arp(Instant now, const wire::ArpPacket& arp, const wire::MacAddress& to) noexcept {
   buf::Packet packet;
   if (!alloc(now, packet)) {
-    return;
+    return false;
+  }
+  wire::write_arp(packet.append(wire::kArpBytes).data(), arp);
+  return transmit_frame(now, packet, to, wire::kEtherTypeArp);
+}
+
+bool HostStack::send_neighbor(Instant now, const ip::NeighborReply& reply) noexcept {
+  buf::Packet packet;
+  if (!alloc(now, packet)) {
+    return false;
   }
   std::byte message[wire::kNeighborBytes + wire::kLinkAddressOptionBytes];
   const std::size_t bytes = wire::write_neighbor(message, reply.message);
@@ -228,7 +228,7 @@ void HostStack::send_neighbor(Instant now, const ip::NeighborReply& reply) noexc
                   .protocol = wire::kProtocolIcmpv6,
                   .ttl = ip::kNdpHopLimit},
                  {.bytes = static_cast<std::uint32_t>(bytes)}, 0, false);
-  transmit_frame(now, packet, reply.to, wire::kEtherTypeIpv6);
+  return transmit_frame(now, packet, reply.to, wire::kEtherTypeIpv6);
 }
 
 }  // namespace millrace::stack

@@ -346,7 +346,7 @@ void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
                                       .slices = op.slices,
                                       .token = op.token,
                                       .may_lend = op.token != 0});
-  ++(sent == Sent::Dropped ? counters_.datagrams_not_sent : counters_.datagrams_sent);
+  ++datagrams_asked_;
   if (op.token != 0) {
     ++counters_.sends_in_flight;
     if (sent != Sent::Lent) {
@@ -358,8 +358,8 @@ void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
 void StackTransport::send(Instant now, const TxOp& op) noexcept {
   if (const Connection* connection = find(op.conn)) {
     // Copied, so that Released keeps its order (rule 3).
-    const Sent sent = stack_.send(now, {.flow = connection->flow, .slices = op.slices, .may_lend = false});
-    ++(sent == Sent::Dropped ? counters_.datagrams_not_sent : counters_.datagrams_sent);
+    (void)stack_.send(now, {.flow = connection->flow, .slices = op.slices, .may_lend = false});
+    ++datagrams_asked_;
     ++counters_.sends;
   }
   ++counters_.sends_in_flight;
@@ -419,11 +419,12 @@ Status StackTransport::connect(const dataplane::Endpoint& to, ConnId& conn) noex
   }
   std::optional<std::uint16_t> socket;
   std::uint16_t port = 0;
+  const SpreadWatch* watch = options_.stack.watch;
   for (std::uint32_t tries = 0; tries < kEphemeralPorts && !socket; ++tries) {
     port = static_cast<std::uint16_t>(kEphemeralFirst + next_port_++ % kEphemeralPorts);
     const wire::FlowKey answer{
         .source = *peer, .destination = *source, .source_port = to.port(), .destination_port = port};
-    if (options_.is_ours && tries < kPortsTriedForOurs && !options_.is_ours(answer)) {
+    if (watch != nullptr && tries < kPortsTriedForOurs && watch->spread().queue_of(answer) != options_.stack.core) {
       continue;
     }
     socket = stack_.bind_udp(port);
@@ -462,6 +463,8 @@ dataplane::Capabilities StackTransport::capabilities() const noexcept {
 
 const dataplane::TransportCounters& StackTransport::counters() const noexcept {
   counters_.bytes_sent = stack_.counters().bytes_sent;
+  counters_.datagrams_sent = stack_.counters().datagrams_sent;
+  counters_.datagrams_not_sent = datagrams_asked_ - counters_.datagrams_sent;
   counters_.bytes_held_for_paused = held_bytes_;
   counters_.datagrams_not_received = port_.counters().rx_missed + not_kept_;
   return counters_;

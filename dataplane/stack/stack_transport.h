@@ -13,7 +13,6 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,9 +32,7 @@ struct StackTransportOptions {
   /// What the first of them has for its number, in Event::listener and DatagramFlow::socket.
   std::uint16_t socket_base = 0;
   std::uint32_t connections_max = 0;  ///< to connect() at once
-  /// Whether what a peer answers (a flow as it will come) lands on this core; unset: it does. connect() takes a port
-  /// for which it is so, if it finds one.
-  std::function<bool(const wire::FlowKey&)> is_ours{};
+  /// With a `watch` connect() takes a port for which the peer's answer lands on this core, if it finds one.
   StackOptions stack{};
   dataplane::CounterBoard* board = nullptr;  ///< shows visit_counters() to other threads; outlives the transport
 };
@@ -126,6 +123,7 @@ class StackTransport final : public dataplane::Transport {
   std::deque<std::string> told_held_;    ///< viewed by events until the next poll()
   std::uint64_t held_bytes_ = 0;
   std::uint64_t not_kept_ = 0;
+  std::uint64_t datagrams_asked_ = 0;  ///< to be sent
   Instant last_poll_{};
   Instant show_at_{};  ///< when the board is written next; never without one
   bool was_idle_ = false;

@@ -40,13 +40,14 @@ bool HostStack::alloc(Instant now, buf::Packet& packet) noexcept {
   return false;
 }
 
-void HostStack::enqueue(Instant now, buf::Packet& packet) noexcept {
+bool HostStack::enqueue(Instant now, buf::Packet& packet) noexcept {
   if (tx_ready_ == kTxQueue) {
     make_room(now);
   }
   if (tx_ready_ == kTxQueue) {
     if (tx_end_ == tx_ready_) {
-      return counters_.drops.count(Drop::TxQueueFull);
+      counters_.drops.count(Drop::TxQueueFull);
+      return false;
     }
     tx_[--tx_ready_] = buf::Packet{};
   }
@@ -56,6 +57,7 @@ void HostStack::enqueue(Instant now, buf::Packet& packet) noexcept {
   }
   ++tx_ready_;
   tx_[tx_end_++] = std::move(packet);
+  return true;
 }
 
 void HostStack::release_fresh() noexcept {

@@ -220,6 +220,8 @@ void wait_for_stop(const worker::SharedState& shared, nic::Nic* card) {
       if (const auto ticked = card->tick(); !ticked) {
         spdlog::error("network card: {}", ticked.error().what);
         card = nullptr;  // sockets are served as before
+      } else if (const auto news = card->take_news()) {
+        spdlog::warn("network card: {}", *news);
       }
     }
     const timespec limit{.tv_sec = 0, .tv_nsec = card != nullptr ? 50'000'000 : 200'000'000};

@@ -93,7 +93,9 @@ TEST_F(DeviceTest, SaysWhatCannotBeHad) {
   EXPECT_THAT(refusal("03:00.0", 1), HasSubstr("vfio-pci"));
   EXPECT_THAT(refusal("ring:1", 0), HasSubstr("at least one queue"));
   EXPECT_THAT(refusal("ring:1", 17), HasSubstr("it has 16 queue pairs, and 17 workers want one each"));
-  EXPECT_THAT(refusal("vdev:net_nothing0", 1), HasSubstr("its driver refuses it (net_nothing0,)"));
+  EXPECT_THAT(refusal("vdev:net_nothing0", 1),
+              testing::AllOf(HasSubstr("its driver refuses it (net_nothing0,)"), HasSubstr("; DPDK said: ")));
+  EXPECT_THAT(refusal("03:00.0", 1), testing::Not(HasSubstr("DPDK said"))) << "that was about another device";
   EXPECT_THAT(refusal("ring:1", 1, {.mtu = 30}), HasSubstr("it takes an MTU from 46"));
   EXPECT_THAT(refusal("ring:1", 2, {.buffers = 1U << 20}), HasSubstr("no memory for 1048576 packets of queue 0"));
   EXPECT_NE(open("ring:1", 2), nullptr) << "what failed left something behind";

@@ -156,6 +156,15 @@ TEST(EalArguments, TakesHugePagesWhenEnoughAreFree) {
   EXPECT_THAT(eal_arguments(without, {1}, 1ULL << 40, 7), Contains("--no-huge"));
 }
 
+TEST(EalArguments, RefusesACardThatCouldNotReachItsPackets) {
+  constexpr std::uint64_t kWanted = (87 << 20) - 1;
+  EXPECT_FALSE(locked_memory_refusal(kWanted, 8 << 20, true)) << "root may lock what it likes";
+  EXPECT_FALSE(locked_memory_refusal(kWanted, kWanted, false));
+  const auto refusal = locked_memory_refusal(kWanted, 8 << 20, false);
+  ASSERT_TRUE(refusal);
+  EXPECT_THAT(*refusal, HasSubstr("its packets take 87 MiB, and this process may lock 8; raise it (`ulimit -l"));
+}
+
 TEST(EalArguments, CountsHugePagesWhereTheCardIs) {
   const std::filesystem::path sysfs =
       std::filesystem::temp_directory_path() / ("millrace_sysfs_" + std::to_string(::getpid()));

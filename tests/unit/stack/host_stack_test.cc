@@ -209,10 +209,12 @@ TEST(HostStack, KeepsWhatAFullPortDoesNotTakeAndDropsWhatDoesNotFit) {
   pair.world.run(milliseconds(2));
   EXPECT_EQ(pair.server.received.size(), 11U);
   pair.client.port.tx_room = 0;
+  const std::uint64_t sent = pair.client.stack.counters().datagrams_sent;
   for (int i = 0; i < 300; ++i) {
-    (void)pair.client.send(pair.world.now, flow_v4(), "z");
+    EXPECT_EQ(pair.client.send(pair.world.now, flow_v4(), "z"), i < 256 ? stack::Sent::Copied : stack::Sent::Dropped);
   }
   EXPECT_EQ(pair.client.drops(Drop::TxQueueFull), 300U - 256U);
+  EXPECT_EQ(pair.client.stack.counters().datagrams_sent, sent + 256) << "what was dropped was not sent";
   pair.client.port.tx_room = SIZE_MAX;
   pair.expect_no_leak();
 }

@@ -45,9 +45,13 @@ class TwoQueues {
   };
 
   explicit TwoQueues(SimWire& wire) : inner(wire, {.mac = mac_of(1)}), queues{Queue(*this, 0), Queue(*this, 1)} {
+    for (std::size_t i = 0; i < spread.key.size(); ++i) {
+      spread.key[i] = static_cast<std::uint8_t>(0x6d + 37 * i);
+    }
     for (std::uint16_t core = 0; core < 2; ++core) {
       stacks.push_back(std::make_unique<stack::HostStack>(
-          queues[core], addresses_of(1), stack::StackOptions{.seed = core + 7U, .news = &news, .core = core}));
+          queues[core], addresses_of(1),
+          stack::StackOptions{.seed = core + 7U, .news = &news, .core = core, .watch = &watch}));
       EXPECT_TRUE(stacks.back()->bind_udp(kPort));
     }
   }
@@ -55,6 +59,9 @@ class TwoQueues {
   /// Whatever comes and is no UDP datagram lands here, as on most cards.
   std::size_t other_queue = 0;
   std::size_t udp_queue = 0;
+  bool keeps_its_word = false;  ///< UDP comes where hash and table say, not on udp_queue
+  stack::FlowSpread spread{.table = {0, 1, 1, 0}};
+  stack::SpreadWatch watch{spread, 2};
   SimPort inner;
   Queue queues[2];
   stack::LinkNews news{2};
@@ -82,8 +89,24 @@ class TwoQueues {
       const std::byte* at = packet.first().data();
       const bool is_udp = (at[12] == std::byte{0x08} && at[13] == std::byte{0x00} && at[23] == std::byte{17}) ||
                           (at[12] == std::byte{0x86} && at[20] == std::byte{17});
-      waiting_[is_udp ? udp_queue : other_queue].push_back(std::move(packet));
+      waiting_[!is_udp ? other_queue : keeps_its_word ? queue_of(at) : udp_queue].push_back(std::move(packet));
     }
+  }
+  /// As a device would, from the frame alone.
+  [[nodiscard]] std::size_t queue_of(const std::byte* at) const {
+    wire::FlowKey flow;
+    if (at[12] == std::byte{0x08}) {
+      flow.source = wire::IpAddress::v4_at(at + 26);
+      flow.destination = wire::IpAddress::v4_at(at + 30);
+      at += 34;
+    } else {
+      flow.source = wire::IpAddress::v6(at + 22);
+      flow.destination = wire::IpAddress::v6(at + 38);
+      at += 54;
+    }
+    flow.source_port = wire::load_be16(at);
+    flow.destination_port = wire::load_be16(at + 2);
+    return spread.queue_of(flow);
   }
   std::deque<buf::Packet> waiting_[2];
 };
@@ -136,6 +159,70 @@ TEST(TwoQueues, OneOfThemAnnounces) {
   Rig rig;
   EXPECT_TRUE(rig.until([&] { return rig.device.stacks[0]->counters().announcements_sent >= 3; }));
   EXPECT_EQ(rig.device.stacks[1]->counters().announcements_sent, 0U);
+}
+
+/// Asks from many ports, a question a millisecond; all are answered.
+void ask_from_many_ports(Rig& rig, const wire::IpAddress& our_address, std::uint16_t ports) {
+  for (std::uint16_t i = 0; i < ports; ++i) {
+    const auto port = static_cast<std::uint16_t>(5000 + i);
+    EXPECT_TRUE(rig.peer.stack.bind_udp(port));
+    const std::size_t before = rig.peer.received.size();
+    EXPECT_NE(rig.peer.send(rig.world.now, {.destination = our_address, .source_port = port, .destination_port = kPort},
+                            "question"),
+              stack::Sent::Dropped);
+    EXPECT_TRUE(rig.until([&] { return rig.peer.received.size() > before; }));
+    rig.world.run(milliseconds(1));
+  }
+}
+
+std::uint64_t surprises(const Rig& rig) {
+  return rig.device.stacks[0]->counters().queue_not_as_told + rig.device.stacks[1]->counters().queue_not_as_told;
+}
+
+TEST(SpreadWatch, FindsADeviceThatBringsAllToOneQueue) {
+  for (const wire::IpAddress& our_address : {v4(10, 0, 0, 1), v6(1)}) {
+    Rig rig;
+    ask_from_many_ports(rig, our_address, 20);
+    EXPECT_FALSE(rig.device.watch.verdict()) << "so few say nothing";
+    for (std::uint16_t port = 5000; port < 5020; ++port) {
+      rig.peer.stack.unbind_udp(port);
+    }
+    ask_from_many_ports(rig, our_address, 120);
+    EXPECT_GT(surprises(rig), 30U);
+    EXPECT_GT(rig.device.stacks[0]->counters().queue_as_told, 30U) << "half of the flows are where they should be";
+    ASSERT_TRUE(rig.device.watch.verdict());
+    EXPECT_NE(rig.device.watch.verdict()->find("all of them on queue 0"), std::string::npos);
+  }
+}
+
+TEST(SpreadWatch, BelievesADeviceThatKeepsItsWord) {
+  for (const wire::IpAddress& our_address : {v4(10, 0, 0, 1), v6(1)}) {
+    Rig rig;
+    rig.device.keeps_its_word = true;
+    ask_from_many_ports(rig, our_address, 120);
+    EXPECT_EQ(surprises(rig), 0U);
+    EXPECT_GT(rig.device.stacks[0]->counters().queue_as_told, 30U);
+    EXPECT_GT(rig.device.stacks[1]->counters().queue_as_told, 30U);
+    EXPECT_FALSE(rig.device.watch.verdict());
+  }
+}
+
+TEST(SpreadWatch, SeesADeviceThatHashesOtherwise) {
+  Rig rig;
+  rig.device.keeps_its_word = true;
+  rig.device.spread.udp4_by_ports = false;  // what it says; then what it does
+  const stack::FlowSpread said = rig.device.spread;
+  const std::uint16_t queue = said.queue_of({.source = v4(10, 0, 0, 2), .destination = v4(10, 0, 0, 1)});
+  stack::SpreadWatch watch(said, 2);
+  for (std::uint16_t port = 0; port < 40; ++port) {
+    const wire::FlowKey flow{
+        .source = v4(10, 0, 0, 2), .destination = v4(10, 0, 0, 1), .source_port = port, .destination_port = kPort};
+    EXPECT_TRUE(watch.note(queue, flow)) << "ports are not in this hash";
+    EXPECT_FALSE(watch.note(1 - queue, flow));
+  }
+  ASSERT_TRUE(watch.verdict());
+  EXPECT_NE(watch.verdict()->find("40 of 80"), std::string::npos);
+  EXPECT_NE(watch.verdict()->find("in a way of its own"), std::string::npos);
 }
 
 TEST(LinkNews, ReachesEveryoneElseInOrder) {
