@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/huge_memory.h"
 #include "mesh/mesh.h"
+#include "protocol/binary/header.h"
 #include "store/partition.h"
 #include "worker/shared_state.h"
 #include "worker/worker.h"
@@ -138,9 +139,30 @@ void set(benchmark::State& state) {
   run(state, [](const std::string& key) { return "set " + key + " 0 0 64\r\n" + std::string(64, 'w') + "\r\n"; }, 8);
 }
 
+std::string binary_request(std::uint8_t opcode, std::string_view extras, std::string_view key, std::string_view value) {
+  std::string out(protocol::binary::kHeaderBytes, '\0');
+  protocol::binary::write_header(out.data(),
+                                 {.opcode = opcode,
+                                  .key_bytes = static_cast<std::uint16_t>(key.size()),
+                                  .extras_bytes = static_cast<std::uint8_t>(extras.size()),
+                                  .body_bytes = static_cast<std::uint32_t>(extras.size() + key.size() + value.size())});
+  return out.append(extras).append(key).append(value);
+}
+void binary_get(benchmark::State& state) {
+  run(state, [](const std::string& key) { return binary_request(0x00, {}, key, {}); }, 24 + 4 + 64);
+}
+void binary_set(benchmark::State& state) {
+  const auto write = [](const std::string& key) {
+    return binary_request(0x01, std::string(8, '\0'), key, std::string(64, 'w'));
+  };
+  run(state, write, 24);
+}
+
 // A fixed number, so that counts of instructions can be compared.
 BENCHMARK(get)->Iterations(1000);
 BENCHMARK(set)->Iterations(1000);
+BENCHMARK(binary_get)->Iterations(1000);
+BENCHMARK(binary_set)->Iterations(1000);
 
 }  // namespace
 }  // namespace millrace

@@ -38,6 +38,13 @@ struct Nic {
   [[nodiscard]] bool is_wanted() const { return !port.empty(); }
 };
 
+/// What connections may speak: -B.
+enum class Protocol : std::uint8_t {
+  Auto,
+  Text,
+  Binary
+};
+
 struct Options {
   // Listening
   std::vector<ListenAddress> listen;  ///< -l; empty: loopback. Servers ask listen_addresses(), which fills it in
@@ -51,6 +58,7 @@ struct Options {
   std::uint32_t connections_max = 1024;  ///< -c
   std::uint32_t listen_backlog = 1024;   ///< -b
   std::uint32_t idle_timeout_s = 0;      ///< -o idle_timeout; 0: never
+  std::optional<Protocol> protocol;      ///< -B; unset: Auto, and what -Y and -S want
   Nic nic;
   // Store
   std::uint64_t memory_bytes = 64ULL << 20;  ///< -m
@@ -74,6 +82,11 @@ struct Options {
   bool tracks_sizes = false;      ///< -o track_sizes: `stats sizes` answers
   bool detail_enabled = false;    ///< -D given
   char prefix_delimiter = ':';    ///< -D
+  // Authentication
+  std::string auth_file;    ///< -Y; empty: no login over text
+  bool wants_sasl = false;  ///< -S
+  std::string sasl_pwdb;    ///< --sasl-pwdb, or else the environment's; for -S
+  [[nodiscard]] bool has_authentication() const { return wants_sasl || !auth_file.empty(); }
   // Process
   int verbosity = 0;            ///< -v, -vv, -vvv
   bool daemonizes = false;      ///< -d

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -208,6 +209,9 @@ Result<Parsed> parse_cli(const std::vector<std::string>& words, const ProcessFac
 ProcessFacts read_process_facts() {
   ProcessFacts facts;
   facts.is_root = getuid() == 0 || geteuid() == 0;
+  if (const char* path = std::getenv("MEMCACHED_SASL_PWDB")) {
+    facts.sasl_pwdb = path;
+  }
   // The only honest question: can a socket be bound there?
   sockaddr_in6 loopback{};
   loopback.sin6_family = AF_INET6;

@@ -18,6 +18,7 @@ namespace millrace::config {
 struct ProcessFacts {
   bool is_root = false;
   bool has_ipv6 = true;
+  std::string sasl_pwdb{};  ///< MEMCACHED_SASL_PWDB
 };
 ProcessFacts read_process_facts();
 

@@ -9,6 +9,19 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 
 std::string yes_no(bool is) { return is ? "yes" : "no"; }
 
+/// -B in memcached's words.
+std::string protocol_name(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::Text:
+      return "ascii";
+    case Protocol::Binary:
+      return "binary";
+    case Protocol::Auto:
+      break;
+  }
+  return "auto-negotiate";
+}
+
 /// -l as memcached shows it: the words that were given, or NULL where none were.
 std::string interfaces(const Options& options) {
   std::string out;
@@ -44,16 +57,16 @@ void add_asked(Settings& out, const Options& o, std::uint32_t workers, std::uint
   out.emplace_back("detail_enabled", yes_no(o.detail_enabled));
   out.emplace_back("cas_enabled", yes_no(o.cas_enabled));
   out.emplace_back("tcp_backlog", fmt::to_string(o.listen_backlog));
-  out.emplace_back("binding_protocol", "ascii");
-  out.emplace_back("auth_enabled_sasl", "no");
-  out.emplace_back("auth_enabled_ascii", "no");
+  out.emplace_back("binding_protocol", protocol_name(o.protocol.value_or(Protocol::Auto)));
+  out.emplace_back("auth_enabled_sasl", yes_no(o.wants_sasl));
+  out.emplace_back("auth_enabled_ascii", o.auth_file.empty() ? "no" : o.auth_file);
   out.emplace_back("item_size_max", fmt::to_string(o.item_bytes_max));
   out.emplace_back("maxconns_fast", "yes");
 }
 
 /// Names that are about memcached's insides, with what is true of ours; the worker puts in what administrators changed
-/// meanwhile. Left out are those that would have to be made up (reqs_per_event, hot_lru_pct, slab_automove_ratio, ... and
-/// all of ext_, ssl_ but ssl_enabled).
+/// meanwhile. Left out are those that would have to be made up (reqs_per_event, hot_lru_pct, slab_automove_ratio, ...
+/// and all of ext_, ssl_ but ssl_enabled).
 void add_insides(Settings& out, const Options& o) {
   out.emplace_back("hashpower_init", "0");
   out.emplace_back("slab_reassign", "yes");

@@ -37,9 +37,9 @@ Result<void> check_listening(Options& options) {
         "-p 0 turns TCP off and there is neither -s nor -U, so nobody could connect; give a port or a socket's path");
   }
   const auto open = std::ranges::find_if(options.listen, [](const ListenAddress& a) { return !is_loopback(a.host); });
-  if (open != options.listen.end()) {
+  if (open != options.listen.end() && !options.has_authentication()) {
     options.notes.push_back(
-        fmt::format("-l {}: there is no authentication yet; whoever reaches this address can read and "
+        fmt::format("-l {}: there is no authentication (-Y, -S); whoever reaches this address can read and "
                     "change everything, so let a firewall decide who does",
                     open->host));
     if (options.udp_aim_port != 0) {
@@ -77,6 +77,40 @@ Result<void> check_aim(const Options& options) {
   return {};
 }
 
+/// What of the protocols each way to authenticate allows is memcached's choice, so that nothing is served around it.
+Result<void> check_authentication(Options& options, const ProcessFacts& process) {
+  if (!options.has_authentication()) {
+    if (!options.sasl_pwdb.empty()) {
+      return fail("--sasl-pwdb names the users of -S, and there is no -S; add it, or leave --sasl-pwdb out");
+    }
+    return {};
+  }
+  if (options.wants_sasl && !options.auth_file.empty()) {
+    return fail(
+        "-S authenticates over the binary protocol and -Y over text, and a server has one of them; leave one out");
+  }
+  const char* const option = options.wants_sasl ? "-S" : "-Y";
+  if (options.udp_port != 0) {
+    return fail(
+        fmt::format("-U: nobody can authenticate over UDP, so {} and UDP exclude each other; leave -U out", option));
+  }
+  const Protocol needed = options.wants_sasl ? Protocol::Binary : Protocol::Text;
+  if (options.protocol.value_or(needed) != needed) {
+    return fail(fmt::format("-B: with {} every connection speaks the {} protocol; say -B {} or leave -B out", option,
+                            options.wants_sasl ? "binary" : "ascii", options.wants_sasl ? "binary" : "ascii"));
+  }
+  options.protocol = needed;
+  if (options.wants_sasl && options.sasl_pwdb.empty()) {
+    options.sasl_pwdb = process.sasl_pwdb;
+    if (options.sasl_pwdb.empty()) {
+      return fail(
+          "-S: it is not said who may come in; add --sasl-pwdb FILE, a file of user:password lines, or name it in "
+          "MEMCACHED_SASL_PWDB");
+    }
+  }
+  return {};
+}
+
 Result<void> check_nic(Options& options) {
   const Nic& nic = options.nic;
   if (!nic.is_wanted()) {
@@ -96,10 +130,10 @@ Result<void> check_nic(Options& options) {
   if (nic.addresses.empty()) {
     return fail("--nic: the card needs an address that nobody else has, the kernel neither; add --ip 10.0.0.2/24, say");
   }
-  options.notes.push_back(
-      fmt::format("--nic {}: there is no authentication yet; whoever reaches {} can read and change everything, and no "
-                  "firewall of this host stands before it",
-                  nic.port, nic.addresses.front().text()));
+  options.notes.push_back(fmt::format(
+      "--nic {}: there is no authentication over UDP; whoever reaches {} can read and change everything, and no "
+      "firewall of this host stands before it",
+      nic.port, nic.addresses.front().text()));
   return {};
 }
 
@@ -141,8 +175,8 @@ Result<void> validate(Options& options, const ProcessFacts& process) {
   }
   const auto listening = check_listening(options);
   note_udp(options);
-  for (const auto& check :
-       {listening, check_aim(options), check_nic(options), check_memory(options), check_process(options, process)}) {
+  for (const auto& check : {listening, check_aim(options), check_authentication(options, process), check_nic(options),
+                            check_memory(options), check_process(options, process)}) {
     if (!check) {
       return check;
     }

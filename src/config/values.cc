@@ -40,8 +40,7 @@ Result<void> refuse_prefix(const std::string& entry) {
     const char* why;
   };
   constexpr Prefix kPrefixes[] = {
-      {"proto[",
-       "a protocol for one address cannot be chosen; all addresses speak text and meta commands. Leave it out"},
+      {"proto[", "a protocol for one address cannot be chosen; all addresses speak what -B says. Leave it out"},
       {"tag[", "tags belong to memcached's proxy, which Millrace has not. Leave it out"},
       {"notls:", "there is no TLS yet, so no address has it. Leave the prefix out"},
       {"btls:", "there is no TLS yet. Leave the prefix out and put a TLS proxy in front"},
@@ -305,18 +304,15 @@ Result<void> parse_unix_mode(const std::string& text, Options& options) {
 
 Result<void> parse_protocol(const std::string& text, Options& options) {
   if (text == "ascii") {
-    return {};
+    options.protocol = Protocol::Text;
+  } else if (text == "auto" || text == "auto-negotiate") {
+    options.protocol = Protocol::Auto;
+  } else if (text == "binary") {
+    options.protocol = Protocol::Binary;
+  } else {
+    return fail(fmt::format("-B: there is no protocol '{}'; say ascii, binary or auto", text));
   }
-  if (text == "auto" || text == "auto-negotiate") {
-    options.notes.push_back(
-        "-B auto: text and meta commands are served; the binary protocol is not, so clients must not use it");
-    return {};
-  }
-  if (text == "binary") {
-    return fail(
-        "-B binary: the binary protocol is not served yet; let clients use text or meta commands and say -B ascii");
-  }
-  return fail(fmt::format("-B: there is no protocol '{}'; say ascii or auto", text));
+  return {};
 }
 
 Result<void> parse_memory(const std::string& text, Options& options) {

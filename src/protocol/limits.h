@@ -28,6 +28,10 @@ inline constexpr std::uint32_t kValueBytesMax = 0x7fffffffU - 2;
 /// A data block is a value and the CRLF behind it.
 inline constexpr std::uint32_t kBlockEndBytes = 2;
 
+/// Longest block of a login: a user and a password, and blanks. It is kept whole, for a connection that may be
+/// anybody's.
+inline constexpr std::uint32_t kLoginBytesMax = 1024;
+
 /// What a dialect says besides the fields that all have: its own, in few bytes, because they travel with the request.
 inline constexpr std::size_t kExtraBytesMax = 128;
 

@@ -33,6 +33,11 @@ inline constexpr std::string_view kOutOfMemoryReading = "SERVER_ERROR Out of mem
 inline constexpr std::string_view kBadShutdownMode = "CLIENT_ERROR invalid shutdown mode\r\n";
 inline constexpr std::string_view kShutdownDisabled = "SERVER_ERROR: shutdown not enabled\r\n";
 inline constexpr std::string_view kTooLongForUdp = "SERVER_ERROR response too long for UDP\r\n";
+inline constexpr std::string_view kUnauthenticated = "CLIENT_ERROR unauthenticated\r\n";
+inline constexpr std::string_view kTokenTooLong = "CLIENT_ERROR auth token too long\r\n";
+inline constexpr std::string_view kBadTermination = "CLIENT_ERROR bad command line termination\r\n";
+inline constexpr std::string_view kBadToken = "CLIENT_ERROR bad authentication token format\r\n";
+inline constexpr std::string_view kAuthFailure = "CLIENT_ERROR authentication failure\r\n";
 inline constexpr std::string_view kTooManyConnections = "ERROR Too many open connections\r\n";
 }  // namespace reply
 

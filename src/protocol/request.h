@@ -45,6 +45,7 @@ enum class Command : std::uint8_t {
   SaslList,
   SaslAuth,
   SaslStep,
+  Login,  ///< the login of -Y: `key` is the user, `value` the password
 };
 
 enum class Dialect : std::uint8_t {

@@ -9,13 +9,11 @@
 #include "protocol/ascii/line.h"
 #include "protocol/ascii/parse.h"
 #include "protocol/ascii/tokens.h"
+#include "protocol/binary/header.h"
 #include "protocol/reply.h"
 
 namespace millrace::protocol {
 namespace {
-
-/// First byte of a binary request. That protocol is not served; a client that speaks it cannot read a text answer.
-constexpr char kBinaryMagic = '\x80';
 
 /// An event of the transport is far smaller; a bound here keeps every count in 32 bits.
 constexpr std::size_t kViewBytesMax = std::size_t{1} << 30;
@@ -33,6 +31,9 @@ Parsed Session::next(std::string_view in, Request& request, Scratch& scratch) no
   if (state_ == State::Keys) {
     return next_key(in, request);
   }
+  if (state_ == State::Binary) {
+    return next_binary(in, request, scratch);
+  }
   return resume(in, request, scratch);
 }
 
@@ -49,20 +50,35 @@ Parsed Session::resume(std::string_view in, Request& request, Scratch& scratch) 
   }
   std::uint32_t passed = 0;
   if (state_ == State::New) {
-    if (in.front() == kBinaryMagic) {
+    is_binary_ = in.front() == binary::kRequestMagic;
+    if (!may_speak(is_binary_)) {
       return close(count(in.size()), {});
     }
-    state_ = State::Line;
-  } else if (state_ != State::Line) {
+    state_ = next_state();
+  } else if (state_ == State::SkipBlock || state_ == State::SkipLine) {
     passed = skip(in);
-    if (state_ != State::Line) {
+    if (!is_between_requests()) {
       return {.found = Found::NeedMore, .consumed = passed};
     }
     in.remove_prefix(passed);
   }
-  Parsed parsed = carry_.is_empty() ? next_line(in, request, scratch) : next_carried_line(in, request, scratch);
+  Parsed parsed = next_request(in, request, scratch);
   parsed.consumed += passed;
   return parsed;
+}
+
+Parsed Session::next_request(std::string_view in, Request& request, Scratch& scratch) noexcept {
+  switch (state_) {
+    case State::Binary:
+      return next_binary(in, request, scratch);
+    case State::Login:
+      return next_login(in, request);
+    case State::LoginBlock:
+      return next_login_block(in, request);
+    default:
+      MR_ASSERT(state_ == State::Line);
+      return carry_.is_empty() ? next_line(in, request, scratch) : next_carried_line(in, request, scratch);
+  }
 }
 
 /// A line that begins with `in`.
@@ -280,7 +296,7 @@ std::uint32_t Session::skip(std::string_view in) noexcept {
   const std::uint32_t passed = count(std::min<std::size_t>(bytes_left_, in.size()));
   bytes_left_ -= passed;
   if (bytes_left_ == 0) {
-    state_ = State::Line;
+    state_ = next_state();
   }
   return passed;
 }
@@ -288,13 +304,14 @@ std::uint32_t Session::skip(std::string_view in) noexcept {
 ValueTaken Session::take_value(std::string_view in) noexcept {
   MR_ASSERT(state_ == State::Value && bytes_left_ > 0);
   ValueTaken taken;
-  if (bytes_left_ > kBlockEndBytes) {
-    taken.bytes = in.substr(0, bytes_left_ - kBlockEndBytes);
+  const std::uint32_t end_bytes = block_end_bytes();
+  if (bytes_left_ > end_bytes) {
+    taken.bytes = in.substr(0, bytes_left_ - end_bytes);
     in.remove_prefix(taken.bytes.size());
     taken.consumed = count(taken.bytes.size());
     bytes_left_ -= taken.consumed;
   }
-  while (!in.empty() && bytes_left_ > 0 && bytes_left_ <= kBlockEndBytes) {
+  while (!in.empty() && bytes_left_ > 0 && bytes_left_ <= end_bytes) {
     is_bad_ = is_bad_ || in.front() != (bytes_left_ == kBlockEndBytes ? '\r' : '\n');
     in.remove_prefix(1);
     --bytes_left_;
@@ -303,7 +320,7 @@ ValueTaken Session::take_value(std::string_view in) noexcept {
   if (bytes_left_ == 0) {
     taken.is_over = true;
     taken.is_bad = is_bad_;
-    state_ = State::Line;
+    state_ = next_state();
   }
   return taken;
 }

@@ -1,4 +1,4 @@
-// Bytes of one connection in, requests out: the classic text protocol as a resumable, single-pass parser.
+// Bytes of one connection in, requests out, in whichever protocol its first byte says: a resumable, single-pass parser.
 //
 // Thread: the worker that owns the connection. Ownership: owns at most one carry buffer (a line that is not complete
 // yet, limits.h says how long it can get), allocated when first needed and freed with the session. Pure: no socket, no
@@ -27,10 +27,29 @@ namespace millrace::protocol {
 namespace ascii {
 struct Verdict;
 }
+namespace binary {
+struct Header;
+struct HeaderVerdict;
+}  // namespace binary
+
+/// What connections may speak. Auto: the first byte decides.
+enum class Speaks : std::uint8_t {
+  Auto,
+  Text,
+  Binary
+};
+/// What a connection has to do before it may do anything else: nothing; the login of -Y; SASL.
+enum class Guard : std::uint8_t {
+  None,
+  Login,
+  Sasl
+};
 
 struct SessionOptions {
   std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I; a longer value always comes as ValueBegins, so that it can be
                                                ///< refused and passed over without a look at its block
+  Speaks speaks = Speaks::Auto;
+  Guard guard = Guard::None;
 };
 
 class Session {
@@ -45,17 +64,23 @@ class Session {
   ValueTaken take_value(std::string_view in) noexcept;
   /// After ValueBegins: swallow the data block instead (the request was refused); next() goes on behind it.
   void skip_value() noexcept;
+  /// What the guard asked for was done: everything may be asked from now on. deny(): it has to be done again.
+  void admit() noexcept;
+  void deny() noexcept { is_admitted_ = false; }
   /// A data block is due: next bytes go to take_value().
   [[nodiscard]] bool is_in_value() const noexcept { return state_ == State::Value; }
   /// Nothing of a request has been seen since the last complete one.
   [[nodiscard]] bool is_idle() const noexcept {
-    return state_ == State::New || (state_ == State::Line && carry_.is_empty());
+    return state_ == State::New || (is_between_requests() && carry_.is_empty());
   }
 
  private:
   enum class State : std::uint8_t {
     Line,         // a line begins, or has begun in the carry
     New,          // not a byte yet: the first says which protocol
+    Binary,       // a header begins, or has begun in the carry
+    Login,        // a line begins, which has to be a login's
+    LoginBlock,   // in its block, of bytes_left_ bytes
     Keys,         // in a get line; of a key that was cut, the first part is in the carry
     CarriedKeys,  // in a get line whose next keys are in the carry
     Value,        // in a data block
@@ -65,12 +90,34 @@ class Session {
   };
 
   Parsed resume(std::string_view in, Request& request, Scratch& scratch) noexcept;
+  Parsed next_request(std::string_view in, Request& request, Scratch& scratch) noexcept;
   Parsed next_line(std::string_view in, Request& request, Scratch& scratch) noexcept;
   Parsed next_carried_line(std::string_view in, Request& request, Scratch& scratch) noexcept;
   Parsed next_key(std::string_view in, Request& request) noexcept;
   Parsed next_carried_key(std::string_view in, Request& request) noexcept;
   Parsed begin_block(std::uint32_t consumed, std::string_view rest, Request& request) noexcept;
   Parsed begin_long_line(std::string_view in, Request& request) noexcept;
+  Parsed next_binary(std::string_view in, Request& request, Scratch& scratch) noexcept;
+  [[nodiscard]] std::uint32_t top_up_carry(std::string_view in, std::uint32_t bytes_wanted) noexcept;
+  Parsed take_binary(const binary::Header& header, std::string_view head, std::string_view rest, std::uint32_t consumed,
+                     Request& request, Scratch& scratch) noexcept;
+  Parsed refuse_binary(const binary::Header& header, const binary::HeaderVerdict& verdict, std::uint32_t consumed,
+                       Scratch& scratch) noexcept;
+  Parsed next_login(std::string_view in, Request& request) noexcept;
+  Parsed next_login_block(std::string_view in, Request& request) noexcept;
+  /// A guard knows one protocol, and there is no way around it in the other.
+  [[nodiscard]] bool may_speak(bool binary) const noexcept {
+    return (binary ? options_->speaks != Speaks::Text && options_->guard != Guard::Login
+                   : options_->speaks != Speaks::Binary && options_->guard != Guard::Sasl);
+  }
+  /// Where a connection is when the next request begins.
+  [[nodiscard]] State next_state() const noexcept {
+    return is_binary_ ? State::Binary : options_->guard != Guard::Login || is_admitted_ ? State::Line : State::Login;
+  }
+  [[nodiscard]] bool is_between_requests() const noexcept {
+    return state_ == State::Line || state_ == State::Binary || state_ == State::Login;
+  }
+  [[nodiscard]] std::uint32_t block_end_bytes() const noexcept { return is_binary_ ? 0 : kBlockEndBytes; }
   Parsed refuse(const ascii::Verdict& verdict, std::uint32_t consumed) noexcept;
   Parsed carry_on(std::string_view in) noexcept;
   Parsed close(std::uint32_t consumed, std::string_view error) noexcept;
@@ -83,7 +130,9 @@ class Session {
   std::uint16_t carried_at_ = 0;   // CarriedKeys: where in the carry the next key starts
   std::uint16_t carried_end_ = 0;  // CarriedKeys: where its last whole key ends
   State state_ = State::New;
-  bool is_bad_ = false;            // Value: a byte of the CRLF was something else
+  bool is_bad_ = false;  // Value: a byte of the CRLF was something else
+  bool is_binary_ = false;
+  bool is_admitted_ = false;
   bool is_line_in_carry_ = false;  // CarriedKeys: all of the line but its LF, which is unread
 };
 static_assert(sizeof(Session) <= 64, "one per connection, beside the connection's other first line");

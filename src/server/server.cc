@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "base/topology.h"
 #include "config/settings_stats.h"
 #include "config/validate.h"
@@ -23,10 +24,11 @@
 namespace millrace::server {
 namespace {
 
-sigset_t signals_that_stop() {
+/// Those that stop the server, and SIGHUP, which reads files again.
+sigset_t signals_waited_for() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     sigaddset(&set, signal);
   }
   return set;
@@ -67,6 +69,18 @@ Result<Topology> topology_of(const config::Options& options) {
   return options.topology.empty() ? read_machine() : topology_from_text(options.topology);
 }
 
+protocol::Speaks speaks_of(const config::Options& options) {
+  switch (options.protocol.value_or(config::Protocol::Auto)) {
+    case config::Protocol::Text:
+      return protocol::Speaks::Text;
+    case config::Protocol::Binary:
+      return protocol::Speaks::Binary;
+    case config::Protocol::Auto:
+      break;
+  }
+  return protocol::Speaks::Auto;
+}
+
 void fill_shared(worker::SharedState& shared, const config::Options& options, std::uint32_t workers) {
   shared.hash_seed = options.hash_seed != 0 ? options.hash_seed : draw_seed();
   shared.connections_max = options.connections_max;
@@ -85,9 +99,34 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.polls = options.polls;
   shared.udp_allow = options.udp_allow;
   shared.udp_aim_port = options.udp_aim_port;
+  shared.speaks = speaks_of(options);
+  shared.guard = options.wants_sasl           ? protocol::Guard::Sasl
+                 : !options.auth_file.empty() ? protocol::Guard::Login
+                                              : protocol::Guard::None;
   shared.partitions.resize(workers);
   shared.wakers.resize(workers);
   shared.verbosity = static_cast<std::uint32_t>(options.verbosity);
+}
+
+/// Null: nobody has to authenticate.
+Result<std::unique_ptr<auth::Authenticator>> open_authenticator(const config::Options& options) {
+  if (!options.has_authentication()) {
+    return nullptr;
+  }
+  auto opened = auth::Authenticator::open(options.wants_sasl ? options.sasl_pwdb : options.auth_file);
+  if (!opened) {
+    return fail(fmt::format("{}: {}", options.wants_sasl ? "-S" : "-Y", opened.error().what));
+  }
+  return opened;
+}
+
+/// SIGHUP: connections stay; who logs in from now on is held to the new file.
+void reload(auth::Authenticator& authenticator) {
+  if (const auto users = authenticator.reload(); !users) {
+    spdlog::error("SIGHUP: {}; the users from before stay", users.error().what);
+  } else {
+    spdlog::info("SIGHUP: {}: {} user{}", authenticator.path(), *users, *users == 1 ? "" : "s");
+  }
 }
 
 /// The workers' threads; ended and joined in the destructor, whatever phase they are in.
@@ -212,9 +251,9 @@ void log_card(const nic::Nic& card) {
   }
 }
 
-/// Sleeps until a signal or the `shutdown` command says stop; looks after the card meanwhile.
-void wait_for_stop(const worker::SharedState& shared, nic::Nic* card) {
-  const sigset_t set = signals_that_stop();
+/// Sleeps until a signal or the `shutdown` command says stop; looks after the card and the file of users meanwhile.
+void wait_for_stop(const worker::SharedState& shared, nic::Nic* card, auth::Authenticator* authenticator) {
+  const sigset_t set = signals_waited_for();
   while (!shared.stops.load()) {
     if (card != nullptr) {
       if (const auto ticked = card->tick(); !ticked) {
@@ -226,6 +265,12 @@ void wait_for_stop(const worker::SharedState& shared, nic::Nic* card) {
     }
     const timespec limit{.tv_sec = 0, .tv_nsec = card != nullptr ? 50'000'000 : 200'000'000};
     const int signal = sigtimedwait(&set, nullptr, &limit);
+    if (signal == SIGHUP) {
+      if (authenticator != nullptr) {
+        reload(*authenticator);
+      }
+      continue;
+    }
     if (signal > 0) {
       spdlog::info("signal {}: stopping", signal);
       return;
@@ -263,8 +308,13 @@ Result<int> serve(const config::Options& options, const Plan& plan, Background& 
   if (auto settled = settle_process(options, workers); !settled) {
     return std::unexpected(settled.error());
   }
+  const auto authenticator = open_authenticator(options);  // outlives the workers
+  if (!authenticator) {
+    return std::unexpected(authenticator.error());
+  }
   worker::SharedState shared;
   fill_shared(shared, options, workers);
+  shared.authenticator = authenticator->get();
   // Before any thread: DPDK's own keep off the workers' CPUs. And it outlives them all.
   auto card = open_card(options, plan);
   if (!card) {
@@ -306,7 +356,7 @@ Result<int> serve(const config::Options& options, const Plan& plan, Background& 
   if (auto settled = background.settle(); !settled) {
     return std::unexpected(settled.error());
   }
-  wait_for_stop(shared, card->get());
+  wait_for_stop(shared, card->get(), authenticator->get());
   crew.end();
   if (*card != nullptr) {
     (*card)->shut_down();  // before the memory goes that it may still read
@@ -337,10 +387,10 @@ Result<int> run(const config::Options& options) {
     spdlog::warn("{}", note);
   }
   // Blocked before any thread exists, so that only wait_for_stop() takes them.
-  const sigset_t set = signals_that_stop();
+  const sigset_t set = signals_waited_for();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGHUP, SIG_IGN);  // nothing to reload yet
+  std::signal(SIGHUP, SIG_DFL);  // what nohup ignored could not be waited for
   Background background;
   if (options.daemonizes) {
     auto entered = Background::enter();

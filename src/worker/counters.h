@@ -10,6 +10,8 @@ struct WorkerCounters {
   std::uint64_t connections_rejected = 0;  ///< turned away because of -c
   std::uint64_t idle_kicks = 0;
   std::uint64_t cmd_flush = 0;
+  std::uint64_t auth_cmds = 0;    ///< logins tried
+  std::uint64_t auth_errors = 0;  ///< of them those that failed
   std::uint64_t asks_sent = 0;    ///< requests that went to a neighbour
   std::uint64_t asks_served = 0;  ///< requests done for neighbours
   std::uint64_t parked_on_full_lane = 0;

@@ -11,69 +11,11 @@
 #include "protocol/reply.h"
 #include "protocol/request.h"
 #include "store/partition.h"
+#include "worker/execute_binary.h"
+#include "worker/operation.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
-
-struct Operation {
-  protocol::Command command{};
-  protocol::Dialect dialect = protocol::Dialect::Text;
-  store::Key key;
-  std::uint32_t flags = 0;
-  store::Seconds expires_at = store::kNever;
-  std::uint64_t number = 0;
-  std::string_view extra{};  ///< the dialect's
-  std::string_view value{};
-};
-
-/// The store's word for a storing command.
-[[nodiscard]] constexpr store::StoreMode store_mode(protocol::Command command) noexcept {
-  switch (command) {
-    case protocol::Command::Add:
-      return store::StoreMode::Add;
-    case protocol::Command::Replace:
-      return store::StoreMode::Replace;
-    case protocol::Command::Append:
-      return store::StoreMode::Append;
-    case protocol::Command::Prepend:
-      return store::StoreMode::Prepend;
-    case protocol::Command::Cas:
-      return store::StoreMode::Cas;
-    default:
-      return store::StoreMode::Set;
-  }
-}
-
-/// The line that says how a change ended.
-[[nodiscard]] constexpr std::string_view outcome_line(store::Outcome outcome) noexcept {
-  switch (outcome) {
-    case store::Outcome::Stored:
-      return protocol::reply::kStored;
-    case store::Outcome::NotStored:
-      return protocol::reply::kNotStored;
-    case store::Outcome::Exists:
-      return protocol::reply::kExists;
-    case store::Outcome::NotFound:
-      return protocol::reply::kNotFound;
-    case store::Outcome::TooLarge:
-      return protocol::reply::kTooLarge;
-    case store::Outcome::OutOfMemory:
-      return protocol::reply::kOutOfMemoryStoring;
-    case store::Outcome::NotNumeric:
-      return protocol::reply::kNotNumeric;
-    case store::Outcome::Deleted:
-      return protocol::reply::kDeleted;
-    case store::Outcome::Touched:
-      return protocol::reply::kTouched;
-  }
-  return protocol::reply::kError;
-}
-
-/// Why a value was not taken, before anything of it was stored.
-[[nodiscard]] constexpr std::string_view refusal_line(const protocol::Request& request,
-                                                      store::Outcome outcome) noexcept {
-  return request.noreply ? std::string_view{} : outcome_line(outcome);
-}
 
 class LocalSink {
  public:
@@ -209,6 +151,10 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
 template <typename Sink>
 void Worker::execute(const Operation& operation, Sink& sink) noexcept {
   using protocol::Command;
+  if (MR_UNLIKELY(operation.dialect == protocol::Dialect::Binary)) {
+    execute_binary(operation, sink);
+    return;
+  }
   switch (operation.command) {
     case Command::Get:
     case Command::Gets:
@@ -266,6 +212,10 @@ void Worker::execute(const Operation& operation, Sink& sink) noexcept {
 /// A reserved and filled value becomes the key's.
 template <typename Sink>
 void Worker::commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept {
+  if (operation.dialect == protocol::Dialect::Binary) {
+    commit_binary(operation, reservation, sink);
+    return;
+  }
   const store::StoreArgs args{.mode = store_mode(operation.command),
                               .flags = operation.flags,
                               .expires_at = operation.expires_at,

@@ -15,7 +15,8 @@ Worker::Worker(const WorkerParts& parts)
       port_(parts.mesh, parts.id),
       clock_(parts.clock),
       shared_(parts.shared),
-      session_options_{.item_bytes_max = parts.shared.item_bytes_max},
+      session_options_{
+          .item_bytes_max = parts.shared.item_bytes_max, .speaks = parts.shared.speaks, .guard = parts.shared.guard},
       sends_per_connection_(std::min(parts.transport.capabilities().sends_per_connection_max,
                                      std::uint32_t{ReplyStream::kSendsInFlightMax})),
       datagram_lend_bytes_min_(parts.transport.capabilities().datagram_lend_bytes_min),

@@ -13,8 +13,13 @@
 #include "base/ids.h"
 #include "dataplane/api/ip_prefix.h"
 #include "dataplane/api/transport.h"
+#include "protocol/session.h"
 #include "store/partition.h"
 #include "worker/watch_log.h"
+
+namespace millrace::auth {
+class Authenticator;
+}
 
 namespace millrace::worker {
 
@@ -47,7 +52,10 @@ struct SharedState {
   bool detail_at_start = false;
   char prefix_delimiter = ':';
   bool polls = false;
-  std::vector<dataplane::IpPrefix> udp_allow;  ///< who may be answered with more bytes than he sent
+  protocol::Speaks speaks = protocol::Speaks::Auto;
+  protocol::Guard guard = protocol::Guard::None;
+  const auth::Authenticator* authenticator = nullptr;  ///< the server's; there is one if there is a guard
+  std::vector<dataplane::IpPrefix> udp_allow;          ///< who may be answered with more bytes than he sent
   std::uint16_t udp_aim_port = 0;  ///< worker w also has this + w, and everybody may know the seed; 0: neither
   std::string cluster_config;      ///< the answer to `config get cluster`; empty: no such command
   std::vector<std::pair<std::string, std::string>> settings;  ///< `stats settings`, made by config

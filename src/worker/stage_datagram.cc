@@ -81,6 +81,9 @@ bool Worker::is_single_operation(std::string_view commands, protocol::Request& r
   if (MR_LIKELY(protocol::ascii::read_plain_get(commands, request))) {
     return true;
   }
+  if (commands.starts_with(protocol::binary::kRequestMagic)) {
+    return false;  // a session has one protocol, and datagrams come from everybody
+  }
   if (MR_UNLIKELY(!datagram_session_)) {
     datagram_session_.emplace(session_options_);
   }

@@ -270,10 +270,22 @@ void Worker::commit_value(Connection& connection, const ArrivingValue& value) no
   push_or_park(&connection, value.owner, ask, {.key = request.key, .extra = request.extra()});
 }
 
+std::string_view refusal_line(const protocol::Request& request, store::Outcome outcome, RefusalRoom& room) noexcept {
+  if (request.dialect != protocol::Dialect::Binary) {
+    return request.noreply ? std::string_view{} : outcome_line(outcome);
+  }
+  const protocol::binary::Args args = binary_args(request.extra());
+  const char* const end =
+      write_error(room.data(), protocol::binary::Asked{.opcode = args.opcode, .opaque = args.opaque},
+                  binary_status(outcome, request.command));
+  return {room.data(), static_cast<std::size_t>(end - room.data())};
+}
+
 /// No memory for it: the reply says so, and the data block is swallowed.
 void Worker::refuse_value(Connection& connection, store::Outcome outcome) noexcept {
   const std::unique_ptr<ArrivingValue> value = std::move(connection.arriving);
-  const std::string_view line = refusal_line(value->request, outcome);
+  RefusalRoom room;
+  const std::string_view line = refusal_line(value->request, outcome, room);
   if (!value->is_whole) {
     connection.session.skip_value();
   }

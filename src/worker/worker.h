@@ -20,6 +20,8 @@
 #include "base/clock.h"
 #include "dataplane/api/transport.h"
 #include "mesh/mesh.h"
+#include "protocol/binary/parse.h"
+#include "protocol/binary/write.h"
 #include "protocol/session.h"
 #include "protocol/udp_frame.h"
 #include "store/partition.h"
@@ -202,8 +204,26 @@ class Worker final : private LoanReader {
   void execute_retrieval(const Operation& operation, Sink& sink) noexcept;
   template <typename Sink>
   void commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept;
+  // execute_binary.h, admin/execute_binary_admin.cc: the same in the binary dialect
+  template <typename Sink>
+  void execute_binary(const Operation& operation, Sink& sink) noexcept;
+  template <typename Sink>
+  void execute_binary_retrieval(const Operation& operation, const protocol::binary::Args& args, Sink& sink) noexcept;
+  template <typename Sink>
+  void execute_binary_arith(const Operation& operation, const protocol::binary::Args& args, Sink& sink) noexcept;
+  template <typename Sink>
+  void commit_binary(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept;
+  template <typename Sink>
+  void answer_binary_store(const Operation& operation, const protocol::binary::Args& args,
+                           const store::StoreReply& reply, std::uint32_t value_bytes, Sink& sink) noexcept;
+  void execute_binary_admin(Connection& connection, const protocol::Request& request) noexcept;
+  std::string answer_sasl(Connection& connection, const protocol::Request& request,
+                          protocol::binary::Asked asked) noexcept;
+  /// What a client is told of an item's number; with -C there are none.
+  [[nodiscard]] store::Cas told_cas(store::Cas cas) const noexcept { return shared_.cas_enabled ? cas : 0; }
   void execute_admin(Connection& connection, const protocol::Request& request) noexcept;
   std::string_view answer_watch(Connection& connection, std::string_view arguments) noexcept;
+  [[nodiscard]] std::string_view answer_login(Connection& connection, const protocol::Request& request) noexcept;
   store::Seconds expiry_of(std::int64_t exptime) const noexcept;
 
   // --- observe.cc: what is looked at closely while somebody wants it

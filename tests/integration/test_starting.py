@@ -141,8 +141,8 @@ class Starting(StartCase):
                          r'-k: 64\.0 MiB of memory could not be locked: .*the limit is 1\.0 MiB.*leave out -k')
 
     def test_what_is_not_there_is_refused_with_the_reason(self):
-        for option, reason in (('-S', 'no authentication yet'), ('-Z', 'no TLS yet'), ('-e/tmp/x', 'does not outlive'),
-                               ('-Bbinary', 'binary'), ('-oext_path=/x', 'no external storage')):
+        for option, reason in (('-S', 'it is not said who may come in'), ('-Z', 'no TLS yet'), ('-e/tmp/x', 'does not outlive'),
+                               ('-oext_path=/x', 'no external storage')):
             self.assertIn(reason, self.refusal(option, '-p', self.port))
 
 

@@ -61,7 +61,7 @@ void run_world(std::uint64_t seed, std::uint32_t workers, std::uint32_t lend_byt
     Actor& actor = actors[port];
     actor.at = static_cast<WorkerId>(world.random()() % workers);
     actor.asker = std::make_unique<DatagramAsker>(port);
-    actor.script = std::make_unique<ClientScript>(world.random()(), std::to_string(port) + ":");
+    actor.script = std::make_unique<TextScript>(world.random()(), std::to_string(port) + ":");
     actor.datagrams_left = 150;
   }
   std::uint64_t steps = 0;

@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "protocol/binary/header.h"
+#include "protocol/binary/parse.h"
 #include "protocol/session.h"
 
 namespace millrace::tests {
@@ -68,7 +71,7 @@ class TranscriptWriter {
  private:
   void require(bool holds, const char* promise) {
     if (!holds && out_.breach.empty()) {
-      out_.breach = std::string(promise) + " at byte " + std::to_string(at_);
+      out_.breach.assign(promise).append(" at byte ").append(std::to_string(at_));
     }
   }
 
@@ -109,13 +112,13 @@ class TranscriptWriter {
         begin_value(request);
         break;
       case protocol::Found::Error:
-        require(parsed.error.empty() || parsed.error.ends_with("\r\n"), "an error is a line");
+        require(parsed.error.empty() || is_reply(parsed.error), "an error is a whole reply");
         keys_.clear();  // what of the line was handed out depends on the cuts
-        out_.events.push_back("error " + trimmed(parsed.error));
+        out_.events.push_back("error " + words_of(parsed.error));
         break;
       case protocol::Found::Close:
         keys_.clear();
-        out_.events.push_back("close " + trimmed(parsed.error));
+        out_.events.push_back("close " + words_of(parsed.error));
         out_.is_closed = true;
         break;
     }
@@ -144,10 +147,14 @@ class TranscriptWriter {
   }
 
   void take_request(const protocol::Request& request) {
-    require(request.key.size() <= protocol::kKeyBytesMax || protocol::takes_words(request.command),
+    require(request.key.size() <= protocol::kKeyBytesMax || protocol::takes_words(request.command) ||
+                request.command == protocol::Command::Login,
             "a key is not too long");
     require(request.value.size() == request.value_bytes, "a whole value is whole");
-    if (!protocol::is_retrieval(request.command)) {
+    if (request.command >= protocol::Command::SaslAuth && request.value.ends_with("good")) {
+      session_.admit();
+    }
+    if (!protocol::is_retrieval(request.command) || request.dialect == protocol::Dialect::Binary) {
       require(keys_.empty(), "a get line ends before the next request");
       out_.events.push_back(describe(request));
       return;
@@ -183,8 +190,18 @@ class TranscriptWriter {
     value_.clear();
   }
 
-  [[nodiscard]] static std::string trimmed(std::string_view line) {
-    return std::string(line.substr(0, line.find('\r')));
+  [[nodiscard]] static bool is_binary(std::string_view reply) {
+    return reply.starts_with(protocol::binary::kReplyMagic) && reply.size() >= protocol::binary::kHeaderBytes;
+  }
+  [[nodiscard]] static bool is_reply(std::string_view reply) {
+    return is_binary(reply)
+               ? reply.size() == protocol::binary::kHeaderBytes + protocol::binary::read_header(reply.data()).body_bytes
+               : reply.ends_with("\r\n");
+  }
+  /// A line without its end; of a binary reply its body.
+  [[nodiscard]] static std::string words_of(std::string_view reply) {
+    return std::string(is_binary(reply) ? reply.substr(protocol::binary::kHeaderBytes)
+                                        : reply.substr(0, reply.find('\r')));
   }
 
   [[nodiscard]] static std::string describe(const protocol::Request& request);
@@ -206,10 +223,10 @@ class TranscriptWriter {
 /// Without the keys of a get line. Fields that are as they are by default are left out.
 inline std::string TranscriptWriter::describe(const protocol::Request& request) {
   constexpr std::string_view kNames[] = {
-      "get",       "gets",           "gat",   "gats",    "set",         "add",      "replace",
-      "append",    "prepend",        "cas",   "delete",  "incr",        "decr",     "touch",
-      "flush_all", "cache_memlimit", "stats", "version", "verbosity",   "shutdown", "mn",
-      "quit",      "watch",          "slabs", "lru",     "lru_crawler", "config"};
+      "get",     "gets",        "gat",       "gats",      "set",       "add",       "replace",   "append",
+      "prepend", "cas",         "delete",    "incr",      "decr",      "touch",     "flush_all", "cache_memlimit",
+      "stats",   "version",     "verbosity", "shutdown",  "mn",        "quit",      "watch",     "slabs",
+      "lru",     "lru_crawler", "config",    "sasl_list", "sasl_auth", "sasl_step", "login"};
   std::string text(kNames[static_cast<std::size_t>(request.command)]);
   const auto add = [&text](std::string_view name, const auto& number) {
     if (number != 0) {
@@ -218,15 +235,25 @@ inline std::string TranscriptWriter::describe(const protocol::Request& request) 
       text += '=' + std::to_string(number);
     }
   };
-  if (!protocol::is_retrieval(request.command) && !request.key.empty()) {
+  const bool is_binary = request.dialect == protocol::Dialect::Binary;
+  if ((is_binary || !protocol::is_retrieval(request.command)) && !request.key.empty()) {
     text += ' ' + readable(request.key);
   }
   add("flags", request.flags);
   add("exptime", request.exptime);
   add("number", request.number);
-  if (protocol::is_storage(request.command)) {
+  if (protocol::is_storage(request.command) || request.command >= protocol::Command::SaslAuth) {
     text += " value=" + (request.value_bytes == request.value.size() ? readable(request.value)
                                                                      : std::to_string(request.value_bytes) + " bytes");
+  }
+  if (is_binary) {
+    protocol::binary::Args args;
+    std::memcpy(&args, request.extra().data(), sizeof args);
+    add("op", args.opcode);
+    add("opaque", args.opaque);
+    add("cas", args.cas);
+    add("initial", args.initial);
+    text += args.creates ? " creates" : "";
   }
   if (request.has_argument) {
     text += " argument";

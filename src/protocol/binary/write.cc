@@ -62,6 +62,12 @@ char* write_number(char* at, Asked asked, std::uint64_t number, std::uint64_t ca
   return store_big(write_header(at, header), number);
 }
 
+std::string error_reply(Asked asked, Status status) {
+  char error[kErrorBytesMax];
+  const char* const end = write_error(error, asked, status);
+  return {error, static_cast<std::size_t>(end - error)};
+}
+
 std::string text_reply(Asked asked, Status status, std::string_view text) {
   Header header = reply_to(asked, status);
   header.body_bytes = static_cast<std::uint32_t>(text.size());

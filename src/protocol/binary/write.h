@@ -38,6 +38,8 @@ char* write_miss_with_key(char* at, Asked asked, std::string_view key) noexcept;
 /// The new number of incr and decr.
 char* write_number(char* at, Asked asked, std::uint64_t number, std::uint64_t cas) noexcept;
 
+/// write_error() as a string. Cold.
+std::string error_reply(Asked asked, Status status);
 /// A reply whose body is text: version, the mechanisms of SASL. Cold.
 std::string text_reply(Asked asked, Status status, std::string_view text);
 /// One packet of a `stats` reply; both empty: the last. Cold.

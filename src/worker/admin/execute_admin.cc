@@ -3,6 +3,7 @@
 #include <csignal>
 #include <string>
 
+#include "auth/authenticator.h"
 #include "protocol/reply.h"
 #include "worker/admin/jobs.h"
 #include "worker/admin/words.h"
@@ -40,6 +41,10 @@ std::string_view Worker::answer_watch(Connection& connection, std::string_view a
 
 void Worker::execute_admin(Connection& connection, const Request& request) noexcept {
   execute_batch();
+  if (request.dialect == protocol::Dialect::Binary) {
+    execute_binary_admin(connection, request);
+    return;
+  }
   const auto reply = [&](std::string_view text) {
     if (!request.noreply) {
       connection.replies.append(memory_, text);
@@ -71,6 +76,9 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
       shared_.verbosity.store(static_cast<std::uint32_t>(std::min<std::uint64_t>(request.number, 2)),
                               std::memory_order_relaxed);
       reply(protocol::reply::kOk);
+      return;
+    case Command::Login:
+      reply(answer_login(connection, request));
       return;
     case Command::Quit:
       connection.is_closing = true;
@@ -135,6 +143,17 @@ void Worker::execute_admin(Connection& connection, const Request& request) noexc
       break;
   }
   MR_UNREACHABLE();
+}
+
+std::string_view Worker::answer_login(Connection& connection, const Request& request) noexcept {
+  MR_ASSERT(shared_.authenticator != nullptr);  // the session asks for a login only then
+  ++counters_.auth_cmds;
+  if (!shared_.authenticator->admits(request.key, request.value)) {
+    ++counters_.auth_errors;
+    return protocol::reply::kAuthFailure;
+  }
+  connection.session.admit();
+  return protocol::reply::kStored;
 }
 
 }  // namespace millrace::worker

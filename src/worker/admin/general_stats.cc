@@ -104,8 +104,8 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("touch_misses", of(&C::touch_misses));
     out.stat("store_too_large", of(&C::store_too_large));
     out.stat("store_no_memory", of(&C::store_no_memory));
-    out.stat("auth_cmds", std::uint64_t{0});
-    out.stat("auth_errors", std::uint64_t{0});
+    out.stat("auth_cmds", sum(&WorkerReport::worker, &WorkerCounters::auth_cmds));
+    out.stat("auth_errors", sum(&WorkerReport::worker, &WorkerCounters::auth_errors));
   }
 
   void traffic(AdminReply& out) const {

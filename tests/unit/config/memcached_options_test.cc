@@ -59,13 +59,13 @@ constexpr LetterCase kLetters[] = {
     {'R', "99", Fate::Noted},
     {'C', nullptr, Fate::Obeyed},
     {'b', "99", Fate::Obeyed},
-    {'B', "binary", Fate::Refused},
+    {'B', "binary", Fate::Obeyed},
     {'I', "2m", Fate::Obeyed},
-    {'S', nullptr, Fate::Refused},
+    {'S', nullptr, Fate::Obeyed},
     {'F', nullptr, Fate::Obeyed},
     {'X', nullptr, Fate::Obeyed},
-    {'W', nullptr, Fate::Noted},
-    {'Y', "/tmp/a", Fate::Refused},
+    {'W', nullptr, Fate::Obeyed},
+    {'Y', "/tmp/a", Fate::Obeyed},
     {'e', "/tmp/e", Fate::Refused},
     {'Z', nullptr, Fate::Refused},
     {'N', "2", Fate::Noted},
@@ -158,7 +158,8 @@ bool differ(const Options& a, const Options& b) {
   const auto more = [](const Options& o) {
     return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.cas_enabled, o.shutdown_enabled,
                       o.flush_enabled, o.dump_enabled, o.tracks_sizes, o.detail_enabled, o.prefix_delimiter,
-                      o.verbosity, o.daemonizes, o.core_dumps, o.user, o.pid_file);
+                      o.verbosity, o.daemonizes, o.core_dumps, o.user, o.pid_file, o.protocol, o.wants_sasl,
+                      o.auth_file, o.watch_enabled);
   };
   return fields(a) != fields(b) || more(a) != more(b);
 }
@@ -189,7 +190,7 @@ TEST(MemcachedOptions, EveryLetterIsObeyedNotedOrRefused) {
     if (entry.value != nullptr) {
       words.emplace_back(entry.value);
     }
-    expect_fate(words, entry.fate, {.is_root = true});
+    expect_fate(words, entry.fate, {.is_root = true, .sasl_pwdb = "/etc/users"});
   }
 }
 
@@ -346,7 +347,7 @@ TEST(SettingsStats, SayWhatWasAskedFor) {
                                                                    {"hash_algorithm", "xxh3"},
                                                                    {"idle_timeout", "3"},
                                                                    {"track_sizes", "yes"},
-                                                                   {"slab_automove", "0"}};
+                                                                   {"slab_automove", "1"}};
   for (const auto& [name, value] : wanted) {
     EXPECT_EQ(setting(options, name), value) << name;
   }
@@ -358,7 +359,7 @@ TEST(SettingsStats, DefaultsAreMemcachedsWhereWeDoTheSame) {
   EXPECT_EQ(setting(plain, "cas_enabled"), "yes");
   EXPECT_EQ(setting(plain, "umask"), "700");
   EXPECT_EQ(setting(plain, "stat_key_prefix"), ":");
-  EXPECT_EQ(setting(plain, "binding_protocol"), "ascii");
+  EXPECT_EQ(setting(plain, "binding_protocol"), "auto-negotiate");
   EXPECT_EQ(setting(plain, "maxconns_fast"), "yes");
   EXPECT_EQ(setting(accepted({"-s", "/tmp/x"}), "domain_socket"), "/tmp/x");
 }

@@ -376,11 +376,38 @@ TEST(ParseCli, AnotherMachineIsForPlanningOnly) {
   EXPECT_THAT(refused({"--topology", "core:4"}), HasSubstr("--show-plan"));
 }
 
-TEST(ParseCli, ProtocolIsWhatIsServed) {
-  EXPECT_THAT(accepted({"-B", "ascii"}).notes, IsEmpty());
-  EXPECT_THAT(accepted({"-B", "auto"}).notes, ElementsAre(HasSubstr("binary protocol is not")));
-  EXPECT_THAT(refused({"-B", "binary"}), HasSubstr("not served yet"));
-  EXPECT_THAT(refused({"-B", "smoke"}), HasSubstr("say ascii or auto"));
+TEST(ParseCli, ProtocolIsOneOfMemcacheds) {
+  EXPECT_EQ(accepted({}).protocol, std::nullopt);
+  EXPECT_EQ(accepted({"-B", "ascii"}).protocol, Protocol::Text);
+  EXPECT_EQ(accepted({"-B", "auto"}).protocol, Protocol::Auto);
+  EXPECT_EQ(accepted({"-B", "binary"}).protocol, Protocol::Binary);
+  EXPECT_THAT(refused({"-B", "smoke"}), HasSubstr("say ascii, binary or auto"));
+}
+
+TEST(ParseCli, LoginIsForTextAlone) {
+  const Options options = accepted({"-Y", "/etc/users", "-l", "0.0.0.0"});
+  EXPECT_EQ(options.auth_file, "/etc/users");
+  EXPECT_EQ(options.protocol, Protocol::Text);
+  EXPECT_THAT(options.notes, IsEmpty()) << "an open address is not worth a note then";
+  EXPECT_EQ(accepted({"-Y", "x", "-B", "ascii"}).protocol, Protocol::Text);
+  EXPECT_THAT(refused({"-Y", "x", "-B", "binary"}), HasSubstr("-B ascii"));
+  EXPECT_THAT(refused({"-Y", "x", "-B", "auto"}), HasSubstr("-B ascii"));
+  EXPECT_THAT(refused({"-Y", "x", "-U", "11211"}), HasSubstr("UDP"));
+  EXPECT_THAT(refused({"-Y", "x", "-S", "--sasl-pwdb", "y"}), HasSubstr("leave one out"));
+}
+
+TEST(ParseCli, SaslIsForBinaryAloneAndNeedsUsers) {
+  const Options options = accepted({"-S", "--sasl-pwdb", "/etc/users"});
+  EXPECT_TRUE(options.wants_sasl);
+  EXPECT_EQ(options.sasl_pwdb, "/etc/users");
+  EXPECT_EQ(options.protocol, Protocol::Binary);
+  EXPECT_THAT(refused({"-S"}), HasSubstr("--sasl-pwdb"));
+  EXPECT_THAT(refused({"-S", "--sasl-pwdb", "x", "-B", "auto"}), HasSubstr("-B binary"));
+  EXPECT_THAT(refused({"-S", "--sasl-pwdb", "x", "-U", "1"}), HasSubstr("UDP"));
+  EXPECT_THAT(refused({"--sasl-pwdb", "x"}), HasSubstr("-S"));
+  const auto parsed = parse_cli({"-S"}, {.sasl_pwdb = "/from/the/environment"});
+  ASSERT_TRUE(parsed) << parsed.error().what;
+  EXPECT_EQ(std::get<Options>(*parsed).sasl_pwdb, "/from/the/environment");
 }
 
 // --- -o

@@ -1,0 +1,48 @@
+// memjs, which speaks nothing but binary, as an application uses it: node memjs_binary.js HOST:PORT [USER PASSWORD]. It is
+// looked for in NODE_PATH. Ends with "all done".
+let memjs;
+try {
+  memjs = require('memjs');
+} catch (e) {
+  console.log('cannot load memjs: not installed (npm install memjs, and NODE_PATH)');
+  process.exit(0);
+}
+
+function check(name, got, expected) {
+  if (JSON.stringify(got) !== JSON.stringify(expected)) {
+    console.log(`FAIL ${name}: got ${JSON.stringify(got).slice(0, 300)} expected ${JSON.stringify(expected)}`);
+    process.exit(1);
+  }
+}
+
+(async () => {
+  const [, , address, username, password] = process.argv;
+  const c = memjs.Client.create(address, username ? { username, password } : {});
+  const text = async (key) => { const { value } = await c.get(key); return value === null ? null : value.toString(); };
+  check('set', await c.set('a', 'text', { expires: 100 }), true);
+  check('get', await text('a'), 'text');
+  check('get nothing', await text('none'), null);
+  check('add there', await c.add('a', 'x', {}), false);
+  check('add', await c.add('b', 'mid', {}), true);
+  check('replace', await c.replace('a', 'other', {}), true);
+  check('replace nothing', await c.replace('none', 'x', {}), false);
+  check('append', await c.append('b', '>'), true);
+  check('get b', await text('b'), 'mid>');  // its prepend() sends an append
+  check('incr makes one', (await c.increment('n', 5, { initial: 10 })).value, 10);
+  check('incr', (await c.increment('n', 5, {})).value, 15);
+  check('decr', (await c.decrement('n', 100, {})).value, 0);
+  check('touch', await c.touch('a', 100), true);
+  check('delete', await c.delete('a'), true);
+  check('delete again', await c.delete('a'), false);
+  const big = 'b'.repeat(500000);
+  check('big', await c.set('big', big, {}), true);
+  check('big get', (await text('big')) === big, true);
+  await Promise.all(Array.from({ length: 100 }, (_, i) => c.set(`many:${i}`, `${i}`, {})));
+  const all = await Promise.all(Array.from({ length: 100 }, (_, i) => text(`many:${i}`)));
+  check('many', all, Array.from({ length: 100 }, (_, i) => `${i}`));
+  check('stats', await new Promise((done) => c.stats((e, server, stats) => done(e === null && Number(stats.curr_items) > 100))), true);
+  await c.flush();
+  check('flushed', await text('big'), null);
+  c.close();
+  console.log('all done');
+})().catch((e) => { console.log('FAIL ' + e); process.exit(1); });
