@@ -14,14 +14,14 @@ import kernel  # noqa: E402
 import tree    # noqa: E402
 
 SERVERS = 'two_sockets', 'amd_nps4', 'cloud_virtio'
-TREES = SERVERS + ('laptop',)
+TREES = SERVERS + ('laptop', 'microvm')
 
 
 class ScriptsCase(unittest.TestCase):
     def plant(self, name, **how):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.root, self.tree = folder.name, tree.Tree(name)
+        self.root, self.tree = folder.name, tree.load(name)
         self.tree.expand(self.root)
         self.files = kernel.KernelTree(self.root, **how)
         self.before = tree.snapshot(self.root)

@@ -45,6 +45,15 @@ class Doctor(ScriptsCase):
         self.assertFalse(any('frequency' in f['sentence'] or 'sleep' in f['sentence'] for f in found['findings']))
         self.assertFalse(any('IOMMU' in line for line in found['dpdk']))
 
+    def test_a_machine_as_it_was_captured(self):
+        self.plant('microvm')
+        found = self.ask(1)
+        self.assertTrue(found['guest'])
+        self.assertEqual([f['sentence'] for f in found['findings']], ["other programs run on the workers' cores",
+                                                                      'interrupts of eth0 may come to any core'])
+        self.assertIn('vfio-pci is not loaded: modprobe vfio-pci', found['dpdk'])
+        self.assertAsBefore()
+
     def test_notebook_needs_nothing_unless_it_cannot_run(self):
         self.plant('laptop')
         self.assertIn('fine for development', self.call(findings.main, run=FakeEthtool(self.tree, self.root)))

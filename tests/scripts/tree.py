@@ -1,4 +1,5 @@
-"""Expands a captured tree (trees/*.tree) into a folder, with file names, links and contents as Linux has them.
+"""Expands a tree (trees/*.tree, written by hand; trees/*.json, by capture.py) into a folder, with file names, links and contents
+as Linux has them.
 
     PATH = TEXT             a file; {name=0-3,8} in PATH repeats it, {expression} in TEXT or PATH may use the names
     PATH -> TARGET          a symbolic link
@@ -7,6 +8,7 @@
     @nic NAME DEVICE-PATH DRIVER NODE QUEUES SPEED GROUP    a card with its folders under sys/devices, bus/pci, class/net
 """
 import itertools
+import json
 import os
 import re
 
@@ -108,6 +110,29 @@ class Tree:
             whole = os.path.join(root, path)
             os.makedirs(os.path.dirname(whole), exist_ok=True)
             os.symlink(target, whole)
+
+
+class Captured:
+    """A host as capture.py wrote it down."""
+    def __init__(self, name):
+        with open(os.path.join(HERE, name + '.json'), encoding='utf-8') as file:
+            found = json.load(file)
+        self.files, self.links, self.folders, self.nics = (found[k] for k in ('files', 'links', 'folders', 'nics'))
+
+    def expand(self, root):
+        for folder in self.folders:
+            os.makedirs(os.path.join(root, folder), exist_ok=True)
+        for path, text in self.files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), 'w', encoding='utf-8', newline='') as file:
+                file.write(text)
+        for path, target in self.links.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            os.symlink(target, os.path.join(root, path))
+
+
+def load(name):
+    return Captured(name) if os.path.exists(os.path.join(HERE, name + '.json')) else Tree(name)
 
 
 def snapshot(root):
