@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -182,6 +183,41 @@ class Hostile(CardCase):
         run("ip", "link", "set", "mr_kernel", "mtu", "9000")
         # The kernel keeps fragments of IPv4 to itself until they are whole.
         self.flood("mr_kernel", self.ctl("ports")["port_0"]["mac"], 0.7)
+
+    # --- a capture, replayed
+
+    def test_a_replayed_capture(self):
+        """Questions between damaged frames, from a file and as fast as the wire takes them: each question has its effect."""
+        if shutil.which("tcpreplay") is None:
+            self.skipTest("tcpreplay is not installed")
+        try:
+            from scapy.all import IP, UDP, Ether, IPv6, Raw, wrpcap
+        except ImportError:
+            self.skipTest("scapy is not installed: nobody writes the capture")
+        self.tap()
+        self.answers()
+        card_mac, own_mac = self.ctl("ports")["port_0"]["mac"], json.loads(run("ip", "-j", "link", "show", "mr_card"))[0]["address"]
+        damaged = self.scapy_frames(card_mac, own_mac)
+        frames, questions = [], 60
+        for i in range(questions):
+            frames += [damaged() for _ in range(self.prng.randrange(20))]
+            ip = (IP(src="10.9.0.1", dst=PEER4), IPv6(src="fd00:9::1", dst=PEER6))[i % 2]
+            question = b"\0\7\0\0\0\1\0\0set replayed_%d 0 0 %d\r\n%s\r\n" % (i, len(b"%d" % i), b"%d" % i)
+            frames.append(bytes(Ether(dst=card_mac, src=own_mac) / ip / UDP(sport=40_000 + i, dport=PORT) / Raw(question)))
+        path = os.path.join(self.folder, "hostile.pcap")
+        wrpcap(path, [Ether(frame) for frame in frames])
+        before = self.queues("rx_frames") + self.queues("rx_errors")
+        text = run("tcpreplay", "--intf1=mr_card", "--pps=3000", "--loop=3", path)
+        sent = int(re.search(r"Successful packets:\s+(\d+)", text).group(1))
+        self.assertGreaterEqual(sent, 3 * len(frames) * 0.9, text)
+        self.wait_for(lambda: self.queues("rx_frames") + self.queues("rx_errors") - before >= sent * 0.9)
+        wire = UdpWire(PORT, host=PEER4)
+        for i in range(questions):
+            value = b"%d" % i
+            self.assertEqual(wire.ask(b"get replayed_%d\r\n" % i),
+                             [b"VALUE replayed_%d 0 %d\r\n%s\r\nEND\r\n" % (i, len(value), value)])
+        wire.close()
+        self.answers()
 
     # --- kill -9
 
