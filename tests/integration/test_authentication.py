@@ -111,6 +111,13 @@ class TextLogin(AuthCase):
             self.assertEqual([c.line() for _ in range(3)], [UNAUTHENTICATED, b'STORED', b'MN'], at)
             c.close()
 
+    def test_memcached_1_6_43_empty_lines_before_the_login(self):
+        self.skip_for_stand_in('1.6.18 answers one line of several')
+        c = self.wire(self.server_)
+        lines = [b'\n', b'\r\n', b' \n', b' ' * 1000 + b'\r\n', b'\r\r\n', b'\0\n', b'set\n', b'set     \r\n'] * 20
+        c.send(b''.join(lines) + login(b'alice', b'secret'))
+        self.assertEqual([c.line() for _ in range(len(lines) + 1)], [UNAUTHENTICATED] * len(lines) + [b'STORED'])
+
     def test_strangers_take_no_memory(self):
         self.skip_for_stand_in('its own bounds')
         with self.let_in() as c:
@@ -130,7 +137,7 @@ class TextLogin(AuthCase):
             self.assertLess(self.server_.rss_bytes() - before, 16 << 20)
             self.assertEqual(c.stats()['auth_cmds'], '1')
 
-    def test_answers_to_a_stranger_who_does_not_read_are_bounded(self):
+    def test_redis_cve_2025_21605_answers_to_a_stranger_who_does_not_read_are_bounded(self):
         self.skip_for_stand_in('its own bounds')
         stranger = self.wire(self.server_)
         before = self.server_.rss_bytes()
@@ -280,7 +287,7 @@ class Starting(StartCase):
             f.write(text)
         return path
 
-    def test_a_bad_file_of_users_is_no_start(self):
+    def test_cve_2021_37519_a_bad_file_of_users_is_no_start(self):
         for text, why in (('nobody\n', "line 1 is not 'user:password'"), ('a:b\n\n', 'line 2'), ('', 'it is empty'),
                           (':x\n', 'name is empty'), ('a:b\n' * 9, 'more than 8 users'), ('x' * 5000, 'more than 4096 bytes')):
             path = self.users(text)

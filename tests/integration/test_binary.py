@@ -345,6 +345,65 @@ class BadRequests(BinaryCase):
 
 
 @under_both
+class KnownHoles(BinaryCase):
+    """Holes that memcached's binary protocol has had: none of them is here, and the server serves on."""
+
+    def setUp(self):
+        self.skip_for_stand_in('it answers some of these when all of it has come, and some never')
+        super().setUp()
+
+    def closes_with(self, request, status):
+        c = self.binary()
+        c.send(request)
+        self.assertEqual([r.status for r in c.last_replies()], [status], request[:40])
+        self.says(packet(NOOP), OK)
+
+    def passes_over(self, request):
+        """A length that no value may have: said so, and nobody is waited for."""
+        c = self.binary()
+        c.send(request)
+        self.assertEqual(c.reply().status, TOO_LARGE)
+        self.says(packet(NOOP), OK)
+
+    def test_cve_2016_8704_append_whose_body_wraps_around(self):
+        for opcode in (APPEND, PREPEND, APPENDQ, PREPENDQ):
+            self.closes_with(packet(opcode, b'k' * 250, b'', b'x' * 100, body=249), UNKNOWN)
+            for body in (0xffffffff, 0xffffff00, 0x80000000, 0x7fffffff):
+                self.passes_over(packet(opcode, b'k' * 250, b'', b'x' * 1000, body=body))
+
+    def test_cve_2016_8705_update_whose_body_wraps_around(self):
+        for opcode in (SET, ADD, REPLACE, SETQ, ADDQ, REPLACEQ):
+            for body in (0, 7, 8, 8 + 249):
+                self.closes_with(packet(opcode, b'k' * 250, b'12345678', b'x' * 100, body=body), UNKNOWN)
+            for body in (0xffffffff, 0x80000000, 0x7fffffff):
+                self.passes_over(packet(opcode, b'k' * 250, b'12345678', b'x' * 1000, body=body))
+
+    def test_cve_2011_4971_and_2017_9951_lengths_with_the_sign_bit(self):
+        for opcode in (GET, GETQ, GETK, DELETE, INCR, TOUCH, GAT, STAT, NOOP, VERSION, QUIT, FLUSH):
+            for body in (0xffffffff, 0x80000001):
+                self.closes_with(packet(opcode, b'key', b'', b'', body=body), INVALID)
+
+    def test_cve_2020_10931_extras_of_255_bytes(self):
+        for opcode in (GET, SET, APPEND, DELETE, INCR, NOOP, STAT, TOUCH, GATKQ):
+            self.closes_with(packet(opcode, b'key', b'e' * 255, b'value'), INVALID)
+        self.says(packet(0xf0, b'key', b'e' * 255, b''), UNKNOWN)
+
+    def test_cve_2018_1000127_more_references_than_a_count_can_hold(self):
+        self.says(storing(SET, b'lent', b'x' * 20000), OK)
+        stubborn = self.binary()
+        stubborn.socket.settimeout(2)
+        try:
+            for _ in range(70):   # of which nothing is read
+                stubborn.send(packet(GETQ, b'lent') * 1000)
+        except TimeoutError:
+            pass
+        self.says(packet(GET, b'lent'), OK, b'x' * 20000)
+        self.says(storing(SET, b'lent', b'new'), OK)
+        self.says(packet(GET, b'lent'), OK, b'new')
+        stubborn.reset()
+
+
+@under_both
 class Doors(BinaryCase):
     wants_server = False
 

@@ -323,6 +323,9 @@ class Ours(test_load_reports.LoadCase):
     def test_text(self):
         ProtocolCase.check(self, self.server.port, 'text', MIX)
 
+    def test_binary(self):
+        ProtocolCase.check(self, self.server.port, 'binary', MIX)
+
     run_load = ProtocolCase.run_load
 
 
