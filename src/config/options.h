@@ -21,6 +21,13 @@ struct ListenAddress {
   std::uint16_t port = 0;
 };
 
+/// Who may connect to a listener, and what he may not ask there: --allow and --refuse.
+struct AccessRule {
+  std::string listener{};                    ///< as -l has it, or admin; empty: all but the administrators'
+  std::vector<dataplane::IpPrefix> allow{};  ///< empty: nothing said
+  std::vector<std::string> refused{};        ///< names of commands and of groups of them
+};
+
 /// Loopback, private (RFC 1918, RFC 4193) and link-local networks: from where no forged sender can aim answers at
 /// others.
 std::vector<dataplane::IpPrefix> networks_near_by();
@@ -52,13 +59,16 @@ struct Options {
   bool tcp_port_any = false;          ///< -p -1: whatever port is free; tcp_port is then 0
   std::uint16_t udp_port = 0;         ///< -U; 0: no UDP
   std::vector<dataplane::IpPrefix> udp_allow = networks_near_by();  ///< --udp-allow
-  std::uint16_t udp_aim_port = 0;        ///< --udp-aim: worker w also listens on this + w; 0: none does
-  std::string unix_path;                 ///< -s; not empty: the socket instead of TCP, as memcached has it
-  std::uint32_t unix_mode = 0700;        ///< -a
-  std::uint32_t connections_max = 1024;  ///< -c
-  std::uint32_t listen_backlog = 1024;   ///< -b
-  std::uint32_t idle_timeout_s = 0;      ///< -o idle_timeout; 0: never
-  std::optional<Protocol> protocol;      ///< -B; unset: Auto, and what -Y and -S want
+  std::uint16_t udp_aim_port = 0;           ///< --udp-aim: worker w also listens on this + w; 0: none does
+  std::vector<ListenAddress> admin_listen;  ///< --admin-listen: TCP addresses where administrators' commands are obeyed
+  std::vector<AccessRule> access;           ///< --allow, --refuse
+  bool may_be_open = false;                 ///< --open: strangers may reach it, and nothing is asked of them
+  std::string unix_path;                    ///< -s; not empty: the socket instead of TCP, as memcached has it
+  std::uint32_t unix_mode = 0700;           ///< -a
+  std::uint32_t connections_max = 1024;     ///< -c
+  std::uint32_t listen_backlog = 1024;      ///< -b
+  std::uint32_t idle_timeout_s = 0;         ///< -o idle_timeout; 0: never
+  std::optional<Protocol> protocol;         ///< -B; unset: Auto, and what -Y and -S want
   Nic nic;
   // Store
   std::uint64_t memory_bytes = 64ULL << 20;  ///< -m
@@ -74,14 +84,15 @@ struct Options {
   bool may_oversubscribe = false;        ///< --oversubscribe: more workers than cores
   bool polls = false;                    ///< --poll: idle workers spin
   // Surface
-  bool cas_enabled = true;        ///< -C turns it off
-  bool shutdown_enabled = false;  ///< -A
-  bool flush_enabled = true;      ///< -F
-  bool dump_enabled = true;       ///< -X
-  bool watch_enabled = true;      ///< -W
-  bool tracks_sizes = false;      ///< -o track_sizes: `stats sizes` answers
-  bool detail_enabled = false;    ///< -D given
-  char prefix_delimiter = ':';    ///< -D
+  bool cas_enabled = true;                 ///< -C turns it off
+  bool shutdown_enabled = false;           ///< -A
+  bool flush_enabled = true;               ///< -F
+  bool dump_enabled = true;                ///< -X
+  std::vector<std::string> cluster_nodes;  ///< --cluster: host|address|port, told by config get cluster
+  bool watch_enabled = true;               ///< -W
+  bool tracks_sizes = false;               ///< -o track_sizes: `stats sizes` answers
+  bool detail_enabled = false;             ///< -D given
+  char prefix_delimiter = ':';             ///< -D
   // Authentication
   std::string auth_file;    ///< -Y; empty: no login over text
   bool wants_sasl = false;  ///< -S

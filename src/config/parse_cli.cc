@@ -148,9 +148,11 @@ Result<void> apply(const OptionRow& row, const std::vector<std::string>& values,
       if (!row.takes_argument()) {
         return row.parse(std::to_string(values.size()), options);
       }
-      // -l, -o and what a card is told add up; of the others the last word counts, as with getopt.
-      const bool adds_up =
-          id == "listen" || id == "extended" || id == "nic" || id == "ip" || id == "gateway" || id == "dpdk_eal";
+      // Lists of addresses, words, rules and what a card is told add up; of the others the last word counts, as with
+      // getopt.
+      constexpr std::string_view kAddUp[] = {"listen",   "extended", "nic",          "ip",     "gateway",
+                                             "dpdk_eal", "allow",    "admin_listen", "refuse", "cluster"};
+      const bool adds_up = std::ranges::find(kAddUp, id) != std::end(kAddUp);
       for (std::size_t i = adds_up ? 0 : values.size() - 1; i < values.size(); ++i) {
         if (auto parsed = row.parse(values[i], options); !parsed) {
           return parsed;

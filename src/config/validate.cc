@@ -37,10 +37,12 @@ Result<void> check_listening(Options& options) {
         "-p 0 turns TCP off and there is neither -s nor -U, so nobody could connect; give a port or a socket's path");
   }
   const auto open = std::ranges::find_if(options.listen, [](const ListenAddress& a) { return !is_loopback(a.host); });
-  if (open != options.listen.end() && !options.has_authentication()) {
+  const bool is_limited =
+      std::ranges::any_of(options.access, [](const AccessRule& rule) { return !rule.allow.empty(); });
+  if (open != options.listen.end() && !is_limited && !options.has_authentication()) {
     options.notes.push_back(
         fmt::format("-l {}: there is no authentication (-Y, -S); whoever reaches this address can read and "
-                    "change everything, so let a firewall decide who does",
+                    "change everything, so let --allow or a firewall decide who does",
                     open->host));
     if (options.udp_aim_port != 0) {
       options.notes.push_back(

@@ -38,6 +38,7 @@ inline constexpr std::string_view kTokenTooLong = "CLIENT_ERROR auth token too l
 inline constexpr std::string_view kBadTermination = "CLIENT_ERROR bad command line termination\r\n";
 inline constexpr std::string_view kBadToken = "CLIENT_ERROR bad authentication token format\r\n";
 inline constexpr std::string_view kAuthFailure = "CLIENT_ERROR authentication failure\r\n";
+inline constexpr std::string_view kNotAllowedHere = "CLIENT_ERROR command not allowed here\r\n";
 inline constexpr std::string_view kTooManyConnections = "ERROR Too many open connections\r\n";
 }  // namespace reply
 

@@ -14,103 +14,136 @@ namespace {
 
 using dataplane::Endpoint;
 
-Result<void> add_resolved(const std::vector<config::ListenAddress>& addresses, bool is_datagram,
-                          std::vector<Endpoint>& endpoints) {
+enum class DoorKind : std::uint8_t {
+  Stream,
+  Datagram,
+  Admin,
+};
+
+Result<void> add_resolved(const std::vector<config::ListenAddress>& addresses, DoorKind kind,
+                          std::vector<Door>& doors) {
   for (const config::ListenAddress& address : addresses) {
     auto resolved = Endpoint::resolve(address.host, address.port);
     if (!resolved) {
       return std::unexpected(resolved.error());
     }
     for (Endpoint& endpoint : *resolved) {
-      endpoint.is_datagram = is_datagram;
-      endpoints.push_back(endpoint);
+      endpoint.is_datagram = kind == DoorKind::Datagram;
+      doors.push_back(
+          {.endpoint = endpoint, .host = address.host, .port = address.port, .is_admin = kind == DoorKind::Admin});
     }
   }
   return {};
 }
 
-Result<std::vector<Endpoint>> endpoints_of(const config::Options& options) {
-  std::vector<Endpoint> endpoints;
+/// All but those of --udp-aim, in the order of take().
+Result<std::vector<Door>> doors_of(const config::Options& options) {
+  std::vector<Door> doors;
   if (!options.unix_path.empty()) {
     auto endpoint = Endpoint::unix_path(options.unix_path);
     if (!endpoint) {
       return std::unexpected(endpoint.error());
     }
-    endpoints.push_back(*endpoint);
+    doors.push_back({.endpoint = *endpoint, .host = options.unix_path});
   }
   const config::ProcessFacts process = config::read_process_facts();
-  if (auto added = add_resolved(config::listen_addresses(options, process), false, endpoints); !added) {
-    return std::unexpected(added.error());
+  for (const auto& [addresses, kind] :
+       {std::pair{config::listen_addresses(options, process), DoorKind::Stream},
+        std::pair{options.admin_listen, DoorKind::Admin},
+        std::pair{config::udp_listen_addresses(options, process), DoorKind::Datagram}}) {
+    if (auto added = add_resolved(addresses, kind, doors); !added) {
+      return std::unexpected(added.error());
+    }
   }
-  if (auto added = add_resolved(config::udp_listen_addresses(options, process), true, endpoints); !added) {
-    return std::unexpected(added.error());
-  }
-  if (endpoints.empty()) {
+  if (doors.empty()) {
     return fail("nothing to listen on: give -p or -U a port, or -s a path");
   }
-  return endpoints;
+  return doors;
 }
 
 }  // namespace
 
 Result<Listening> Listening::open(const config::Options& options, std::uint32_t workers) {
-  auto endpoints = endpoints_of(options);
-  if (!endpoints) {
-    return std::unexpected(endpoints.error());
+  auto doors = doors_of(options);
+  if (!doors) {
+    return std::unexpected(doors.error());
+  }
+  std::vector<Door> aimed;
+  if (auto added =
+          add_resolved(config::aim_listen_addresses(options, config::read_process_facts()), DoorKind::Datagram, aimed);
+      !added) {
+    return std::unexpected(added.error());
+  }
+  std::vector<Door> all_doors = *doors;
+  all_doors.insert(all_doors.end(), aimed.begin(), aimed.end());
+  auto policies = policies_of(options, all_doors);
+  if (!policies) {
+    return std::unexpected(policies.error());
+  }
+  if (auto checked = check_open_doors(options, all_doors, *policies); !checked) {
+    return std::unexpected(checked.error());
   }
   Listening all;
+  all.policies_ = std::move(*policies);
   all.sockets_.resize(workers);
-  for (Endpoint& endpoint : *endpoints) {
-    if (!endpoint.is_unix() && endpoint.port() == 0 && all.port_ != 0) {
-      endpoint.set_port(all.port_);  // -p -1: the same free port on every address
+  for (Door& door : *doors) {
+    if (auto opened = all.open_door(options, door); !opened) {
+      return std::unexpected(opened.error());
     }
-    for (std::uint32_t worker = 0; worker < workers; ++worker) {
-      const bool duplicates = endpoint.is_unix() && worker > 0;
-      const auto sharing = endpoint.is_unix() || workers == 1 ? uring::PortSharing::Alone
-                           : worker == 0                      ? uring::PortSharing::First
-                                                              : uring::PortSharing::Next;
-      auto socket = duplicates ? uring::duplicate_listener(all.sockets_[0].back())
-                               : uring::open_listener({.endpoint = endpoint,
-                                                       .backlog = static_cast<int>(options.listen_backlog),
-                                                       .sharing = sharing,
-                                                       .unix_mode = options.unix_mode});
-      if (!socket) {
-        return std::unexpected(socket.error());
-      }
-      all.sockets_[worker].push_back(*socket);
-      if (worker == 0 && !endpoint.is_unix()) {
-        auto bound = uring::bound_endpoint(*socket);
-        if (!bound) {
-          return std::unexpected(bound.error());
-        }
-        endpoint = *bound;
-        all.port_ = bound->is_datagram ? all.port_ : bound->port();
-      }
-    }
-    all.addresses_.push_back(endpoint.text() + (endpoint.is_datagram ? " over UDP" : ""));
   }
-  if (auto opened = all.open_aimed(options); !opened) {
-    return std::unexpected(opened.error());
+  for (Door& door : aimed) {
+    if (auto opened = all.open_aimed(door.endpoint); !opened) {
+      return std::unexpected(opened.error());
+    }
   }
   return all;
 }
 
-Result<void> Listening::open_aimed(const config::Options& options) {
-  std::vector<Endpoint> endpoints;
-  const auto addresses = config::aim_listen_addresses(options, config::read_process_facts());
-  if (auto added = add_resolved(addresses, true, endpoints); !added) {
-    return added;
+Result<void> Listening::open_door(const config::Options& options, Door& door) {
+  Endpoint& endpoint = door.endpoint;
+  if (!endpoint.is_unix() && endpoint.port() == 0 && port_ != 0) {
+    endpoint.set_port(port_);  // -p -1: the same free port on every address
   }
-  for (Endpoint& endpoint : endpoints) {
-    addresses_.push_back(endpoint.text() + " over UDP, a port a worker from there on");
-    for (std::vector<int>& row : sockets_) {
-      auto socket = uring::open_listener({.endpoint = endpoint, .sharing = uring::PortSharing::Alone});
-      if (!socket) {
-        return std::unexpected(socket.error());
-      }
-      row.push_back(*socket);
-      endpoint.set_port(static_cast<std::uint16_t>(endpoint.port() + 1));
+  const std::size_t workers = sockets_.size();
+  for (std::size_t worker = 0; worker < workers; ++worker) {
+    const bool duplicates = endpoint.is_unix() && worker > 0;
+    const auto sharing = endpoint.is_unix() || workers == 1 ? uring::PortSharing::Alone
+                         : worker == 0                      ? uring::PortSharing::First
+                                                            : uring::PortSharing::Next;
+    auto socket = duplicates ? uring::duplicate_listener(sockets_[0].back())
+                             : uring::open_listener({.endpoint = endpoint,
+                                                     .backlog = static_cast<int>(options.listen_backlog),
+                                                     .sharing = sharing,
+                                                     .unix_mode = options.unix_mode});
+    if (!socket) {
+      return std::unexpected(socket.error());
     }
+    sockets_[worker].push_back(*socket);
+    if (worker == 0 && !endpoint.is_unix()) {
+      auto bound = uring::bound_endpoint(*socket);
+      if (!bound) {
+        return std::unexpected(bound.error());
+      }
+      endpoint = *bound;
+      port_ = bound->is_datagram || door.is_admin ? port_ : bound->port();
+    }
+  }
+  addresses_.push_back(endpoint.text() + (endpoint.is_datagram ? " over UDP"
+                                          : door.is_admin      ? " for administrators"
+                                                               : ""));
+  return {};
+}
+
+/// A port a worker, from this one on.
+Result<void> Listening::open_aimed(Endpoint endpoint) {
+  addresses_.push_back(endpoint.text() + " over UDP, a port a worker from there on");
+  for (std::vector<int>& row : sockets_) {
+    auto socket = uring::open_listener({.endpoint = endpoint, .sharing = uring::PortSharing::Alone});
+    if (!socket) {
+      return std::unexpected(socket.error());
+    }
+    row.push_back(*socket);
+    endpoint.set_port(static_cast<std::uint16_t>(endpoint.port() + 1));
   }
   return {};
 }

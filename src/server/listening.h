@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "config/options.h"
+#include "server/access.h"
 
 namespace millrace::server {
 
@@ -24,14 +25,18 @@ class Listening {
   /// Hands over the descriptors of one worker.
   std::vector<int> take(std::uint32_t worker);
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
+  /// What the doors ask of whoever comes, in the order of take(); then what a card does.
+  [[nodiscard]] const std::vector<worker::ListenerPolicy>& policies() const { return policies_; }
   /// Of TCP; 0 without.
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
   Listening() = default;
-  Result<void> open_aimed(const config::Options& options);
+  Result<void> open_door(const config::Options& options, Door& door);
+  Result<void> open_aimed(dataplane::Endpoint endpoint);
   std::vector<std::vector<int>> sockets_;
   std::vector<std::string> addresses_;
+  std::vector<worker::ListenerPolicy> policies_;
   std::uint16_t port_ = 0;
 };
 

@@ -16,6 +16,7 @@
 #include "config/settings_stats.h"
 #include "config/validate.h"
 #include "dataplane/nic/nic.h"
+#include "server/access.h"
 #include "server/listening.h"
 #include "server/process.h"
 #include "server/topology_plan.h"
@@ -255,6 +256,8 @@ void log_card(const nic::Nic& card) {
 void wait_for_stop(const worker::SharedState& shared, nic::Nic* card, auth::Authenticator* authenticator) {
   const sigset_t set = signals_waited_for();
   while (!shared.stops.load()) {
+    spdlog::set_level(shared.verbosity.load() > 0 ? spdlog::level::debug
+                                                  : spdlog::level::info);  // the verbosity command
     if (card != nullptr) {
       if (const auto ticked = card->tick(); !ticked) {
         spdlog::error("network card: {}", ticked.error().what);
@@ -344,6 +347,8 @@ Result<int> serve(const config::Options& options, const Plan& plan, Background& 
   if (auto became = become_user(options.user, options.unix_path); !became) {
     return std::unexpected(became.error());
   }
+  shared.policies = has_policies(options) ? listening->policies() : std::vector<worker::ListenerPolicy>{};
+  shared.cluster_config = cluster_config(options);
   shared.settings = config::settings_stats(options, workers, listening->port());
   if (auto opened = crew.open(*listening, card->get()); !opened) {
     return std::unexpected(opened.error());

@@ -15,6 +15,7 @@
 #include "protocol/session.h"
 #include "store/partition.h"
 #include "store/types.h"
+#include "worker/command_policy.h"
 #include "worker/reply_stream.h"
 
 namespace millrace::worker {
@@ -70,6 +71,7 @@ struct Connection {
   bool is_exchange = false;      ///< an Exchange: one datagram long
   bool is_idle_kicked = false;   ///< silent for longer than idle_timeout
   std::uint16_t listener = 0;
+  CommandSet refused = 0;  ///< by its listener's policy
   std::int64_t active_s = 0;
   ReplyStream replies;
   protocol::Session session;

@@ -6,8 +6,10 @@
 namespace millrace::worker {
 
 struct WorkerCounters {
-  std::uint64_t connections_total = 0;     ///< accepted and served
-  std::uint64_t connections_rejected = 0;  ///< turned away because of -c
+  std::uint64_t connections_total = 0;        ///< accepted and served
+  std::uint64_t connections_rejected = 0;     ///< turned away because of -c
+  std::uint64_t connections_not_allowed = 0;  ///< cut because of --allow
+  std::uint64_t commands_refused = 0;         ///< because of --refuse, --admin-listen
   std::uint64_t idle_kicks = 0;
   std::uint64_t cmd_flush = 0;
   std::uint64_t auth_cmds = 0;    ///< logins tried
@@ -30,6 +32,7 @@ struct WorkerCounters {
   std::uint64_t udp_drop_not_whole = 0;    ///< says that it is one of several
   std::uint64_t udp_drop_unfinished = 0;   ///< ends inside a command, which was not carried out
   std::uint64_t udp_drop_amplifies = 0;    ///< answers longer than the question, from outside --udp-allow: not sent
+  std::uint64_t udp_drop_not_allowed = 0;  ///< from outside --allow
   std::uint64_t udp_drop_no_exchange = 0;  ///< too many were waiting
 };
 

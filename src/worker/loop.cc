@@ -148,7 +148,7 @@ void Worker::housekeep(bool was_idle) noexcept {
     idle_scan_slot_ = idle_scan_slot_ + 1 < connections_.slots() ? idle_scan_slot_ + 1 : 0;
     Connection* connection = connections_.at(idle_scan_slot_);
     if (connection != nullptr && !connection->close_requested && (connection->blocked & kWatches) == 0 &&
-        now_.ns / 1'000'000'000 - connection->active_s >= shared_.idle_timeout_s) {
+        now_.ns / 1'000'000'000 - connection->active_s > shared_.idle_timeout_s) {  // both are cut to seconds
       ++counters_.idle_kicks;
       connection->is_idle_kicked = true;
       if (watches_connections()) {

@@ -1,5 +1,5 @@
-// What is looked at closely while somebody wants it: `stats detail` counts prefixes, `watch` writes lines. Cold:
-// reached by one branch on Worker::observes_, which is false as a rule.
+// What is looked at closely while somebody wants it: `stats detail` counts prefixes, `stats hotkeys` samples keys,
+// `watch` writes lines. Cold: reached by one branch on Worker::observes_, which is false as a rule.
 //
 // Lines are memcached's. gid rises within a worker, and no two workers use the same one. cfd is the number that `stats
 // conns` has for the connection, -1 where the worker that owns the key was not told it.
@@ -88,6 +88,9 @@ void Worker::observe_get(const Operation& operation, const store::Item* item, st
   if (prefix_stats_.is_enabled()) {
     prefix_stats_.count_get(operation.key.bytes, item != nullptr);
   }
+  if (hot_keys_ != nullptr && hot_keys_->takes()) {
+    hot_keys_->count(operation.key.bytes, operation.key.hash, false, item != nullptr ? item->value_bytes() : 0);
+  }
   if ((watch_log_.mask() & kWatchFetchers) == 0) {
     return;
   }
@@ -104,6 +107,9 @@ void Worker::observe_store(const Operation& operation, store::Outcome outcome, s
                            std::int64_t connection) noexcept {
   if (prefix_stats_.is_enabled()) {
     prefix_stats_.count_set(operation.key.bytes);
+  }
+  if (hot_keys_ != nullptr && hot_keys_->takes()) {
+    hot_keys_->count(operation.key.bytes, operation.key.hash, true, value_bytes);
   }
   if ((watch_log_.mask() & kWatchMutations) == 0) {
     return;
@@ -124,6 +130,9 @@ void Worker::observe_store(const Operation& operation, store::Outcome outcome, s
 void Worker::observe_delete(const Operation& operation) noexcept {
   if (prefix_stats_.is_enabled()) {
     prefix_stats_.count_delete(operation.key.bytes);
+  }
+  if (hot_keys_ != nullptr && hot_keys_->takes()) {
+    hot_keys_->count(operation.key.bytes, operation.key.hash, true, 0);
   }
   if ((watch_log_.mask() & kWatchDeletions) == 0) {
     return;
@@ -204,12 +213,21 @@ void Worker::remove_watcher(const Connection& connection) noexcept {
 void Worker::read_watch_board() noexcept {
   watch_log_.read(shared_.watch_board);
   partition_.watch_evictions((watch_log_.mask() & kWatchEvictions) != 0 ? &eviction_watcher_ : nullptr);
-  observes_ = watch_log_.mask() != 0 || prefix_stats_.is_enabled();
+  set_observes();
+}
+
+void Worker::set_observes() noexcept {
+  observes_ = watch_log_.mask() != 0 || prefix_stats_.is_enabled() || hot_keys_ != nullptr;
 }
 
 void Worker::count_prefixes(bool on) noexcept {
   prefix_stats_.enable(on);
-  observes_ = watch_log_.mask() != 0 || on;
+  set_observes();
+}
+
+void Worker::sample_hot_keys(std::uint32_t sample) {
+  hot_keys_ = sample == 0 ? nullptr : std::make_unique<HotKeys>(sample, shared_.hash_seed + id_);
+  set_observes();
 }
 
 /// What the turn has said goes to those who watch; what does not go now waits in its outlet.

@@ -15,6 +15,7 @@
 #include "dataplane/api/transport.h"
 #include "protocol/session.h"
 #include "store/partition.h"
+#include "worker/command_policy.h"
 #include "worker/watch_log.h"
 
 namespace millrace::auth {
@@ -56,8 +57,9 @@ struct SharedState {
   protocol::Guard guard = protocol::Guard::None;
   const auth::Authenticator* authenticator = nullptr;  ///< the server's; there is one if there is a guard
   std::vector<dataplane::IpPrefix> udp_allow;          ///< who may be answered with more bytes than he sent
-  std::uint16_t udp_aim_port = 0;  ///< worker w also has this + w, and everybody may know the seed; 0: neither
-  std::string cluster_config;      ///< the answer to `config get cluster`; empty: no such command
+  std::uint16_t udp_aim_port = 0;        ///< worker w also has this + w, and everybody may know the seed; 0: neither
+  std::vector<ListenerPolicy> policies;  ///< one a listener, then one for a card's datagrams; none at all: no policy
+  std::string cluster_config;            ///< the answer to `config get cluster`; empty: no such command
   std::vector<std::pair<std::string, std::string>> settings;  ///< `stats settings`, made by config
 
   // One entry a worker; set before any worker turns.
@@ -73,6 +75,11 @@ struct SharedState {
   std::atomic<int> stop_signal{0};  ///< what asked for it: `shutdown` says SIGINT, `shutdown graceful` SIGUSR1
 
   std::atomic<std::uint32_t> drained{0};  ///< workers that have nothing left to send
+
+  /// Of a listener, or of a datagram socket by its number; what has no entry of its own has the last.
+  [[nodiscard]] const ListenerPolicy& policy_of(std::uint16_t listener) const noexcept {
+    return policies[listener < policies.size() ? listener : policies.size() - 1];
+  }
 
   void stop() noexcept {
     stops.store(true, std::memory_order_seq_cst);

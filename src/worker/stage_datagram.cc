@@ -42,6 +42,15 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
   if (MR_UNLIKELY(is_draining_)) {
     return;
   }
+  CommandSet refused = 0;
+  if (MR_UNLIKELY(!shared_.policies.empty())) {
+    const ListenerPolicy& policy = shared_.policy_of(event.flow->socket);
+    if (!policy.admits(event.flow->peer)) {
+      ++counters_.udp_drop_not_allowed;
+      return;
+    }
+    refused = policy.refused;
+  }
   ++counters_.udp_requests;
   const std::string_view commands = event.bytes.substr(protocol::kUdpHeaderBytes);
   const auto request_bytes = static_cast<std::uint32_t>(event.bytes.size());
@@ -50,7 +59,7 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
   }
   Op& op = batch_.next();  // parsed into its place: almost all that come are one
   const bool is_single = is_single_operation(commands, op.request);
-  if (MR_LIKELY(is_single)) {
+  if (MR_LIKELY(is_single && (refused & set_of(op.request.command)) == 0)) {
     op.hash = hash_key(op.request.key, shared_.hash_seed);
     if (MR_LIKELY(owner_of(op.hash) == id_)) {
       ++counters_.requests;
@@ -67,6 +76,7 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
     return;
   }
   exchange->listener = event.listener;
+  exchange->refused = refused;
   if (is_single) {
     take_request(*exchange, protocol::Request(op.request), commands);
   } else {

@@ -1,6 +1,7 @@
 // Bytes of a connection become operations. Keys are hashed here, once; what belongs to a neighbour leaves at once,
 // because its bytes are gone with the turn; what is ours waits in the batch.
 
+#include "worker/execute_binary.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -46,6 +47,10 @@ void Worker::take_bytes(Connection& connection, std::string_view bytes) noexcept
 
 void Worker::take_request(Connection& connection, const protocol::Request& request, std::string_view in) noexcept {
   ++counters_.requests;
+  if (MR_UNLIKELY((connection.refused & set_of(request.command)) != 0)) {
+    refuse_command(connection, request);
+    return;
+  }
   if (!protocol::is_about_key(request.command)) {
     execute_admin(connection, request);
     return;
@@ -80,6 +85,21 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
   op.token = reinterpret_cast<std::uint64_t>(hole);
   ++holes_outstanding_;
   forward(connection, owner, request, op.hash, op.token);
+}
+
+/// Its listener's policy has it so. A get line of several keys is one command.
+void Worker::refuse_command(Connection& connection, const protocol::Request& request) noexcept {
+  if (request.dialect == protocol::Dialect::Text && protocol::is_retrieval(request.command) && !request.ends_reply) {
+    return;
+  }
+  ++counters_.commands_refused;
+  if (request.dialect == protocol::Dialect::Binary) {
+    const protocol::binary::Args args = binary_args(request.extra());
+    refuse(connection, protocol::binary::error_reply({.opcode = args.opcode, .opaque = args.opaque},
+                                                     protocol::binary::Status::UnknownCommand));
+    return;
+  }
+  refuse(connection, request.noreply ? std::string_view{} : protocol::reply::kNotAllowedHere);
 }
 
 void Worker::refuse(Connection& connection, std::string_view error) noexcept {

@@ -252,6 +252,13 @@ void Worker::open_connection(const dataplane::Event& event) noexcept {
   Connection& connection = connections_.add(event.conn, session_options_);
   connection.listener = event.listener;
   connection.active_s = now_.ns / 1'000'000'000;
+  if (!shared_.policies.empty() && !admits(connection)) {
+    ++counters_.connections_not_allowed;
+    connection.close_requested = true;
+    connection.blocked |= kBlockedByClose;
+    queue_op({.kind = dataplane::TxKind::Abort, .conn = connection.id});
+    return;
+  }
   if (shared_.connections.fetch_add(1, std::memory_order_relaxed) < shared_.connections_max && !is_draining_) {
     connection.is_counted = true;
     ++counters_.connections_total;
@@ -266,6 +273,18 @@ void Worker::open_connection(const dataplane::Event& event) noexcept {
   connection.is_closing = true;
   connection.blocked |= kBlockedByClose;
   want_send(connection);
+}
+
+/// Whether its listener's policy lets it in; if so, with what it refuses.
+bool Worker::admits(Connection& connection) noexcept {
+  const ListenerPolicy& policy = shared_.policy_of(connection.listener);
+  connection.refused = policy.refused;
+  if (policy.allow.empty()) {
+    return true;
+  }
+  const std::string peer = transport_.peer_text(connection.id);
+  const auto address = address_in(peer);
+  return address ? policy.admits(*address) : peer.starts_with("unix");
 }
 
 void Worker::forget_connection(Connection& connection, dataplane::CloseReason reason) noexcept {

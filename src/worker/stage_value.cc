@@ -40,6 +40,11 @@ std::unique_ptr<ArrivingValue> start_value(const protocol::Request& request, Key
 
 void Worker::begin_value(Connection& connection, const protocol::Request& request) noexcept {
   ++counters_.requests;
+  if (MR_UNLIKELY((connection.refused & set_of(request.command)) != 0)) {
+    connection.session.skip_value();
+    refuse_command(connection, request);
+    return;
+  }
   execute_batch();
   const KeyHash hash = hash_key(request.key, shared_.hash_seed);
   const WorkerId owner = owner_of(hash);

@@ -31,6 +31,7 @@
 #include "worker/counters.h"
 #include "worker/datagram_out.h"
 #include "worker/exchange.h"
+#include "worker/hot_keys.h"
 #include "worker/prefix_stats.h"
 #include "worker/reply_stream.h"
 #include "worker/shared_state.h"
@@ -106,6 +107,9 @@ class Worker final : private LoanReader {
   [[nodiscard]] ReplyMemory& reply_memory() noexcept { return memory_; }
   [[nodiscard]] PrefixStats& prefix_stats() noexcept { return prefix_stats_; }
   void count_prefixes(bool on) noexcept;
+  /// Samples one in so many operations from now on; 0: none, and what was counted is forgotten.
+  void sample_hot_keys(std::uint32_t sample);
+  [[nodiscard]] const HotKeys* hot_keys() const noexcept { return hot_keys_.get(); }
   [[nodiscard]] WatchLog& watch_log() noexcept { return watch_log_; }
   /// For WatchParcel: a neighbour's lines, or our own.
   void take_watched(const WatchLines& lines) noexcept;
@@ -137,12 +141,14 @@ class Worker final : private LoanReader {
   bool poll_transport(bool may_sleep, bool did_something) noexcept;
   void take_event(const dataplane::Event& event) noexcept;
   void open_connection(const dataplane::Event& event) noexcept;
+  [[nodiscard]] bool admits(Connection& connection) noexcept;
   void forget_connection(Connection& connection, dataplane::CloseReason reason) noexcept;
 
   // --- stage_parse.cc: bytes of a connection become operations
   void take_bytes(Connection& connection, std::string_view bytes) noexcept;
   void take_request(Connection& connection, const protocol::Request& request, std::string_view in) noexcept;
   void refuse(Connection& connection, std::string_view error) noexcept;
+  MR_COLD void refuse_command(Connection& connection, const protocol::Request& request) noexcept;
   void hand_back(Connection& connection, std::string_view bytes) noexcept;
   void unblock(Connection& connection, Blocked reason) noexcept;
 
@@ -238,6 +244,7 @@ class Worker final : private LoanReader {
   MR_COLD void observe_delete(const Operation& operation) noexcept;
   MR_COLD void observe_open(Connection& connection) noexcept;
   MR_COLD void observe_close(Connection& connection, dataplane::CloseReason reason) noexcept;
+  void set_observes() noexcept;
   MR_COLD void remember_peer(Connection& connection) noexcept;
   std::string begin_watched_line(std::string_view type);
   std::string_view add_watcher(Connection& connection, std::uint16_t wanted) noexcept;
@@ -293,7 +300,7 @@ class Worker final : private LoanReader {
   protocol::Scratch scratch_;  ///< of the request parsed last
   WorkerCounters counters_;
   PrefixStats prefix_stats_;
-  bool observes_ = false;  ///< prefixes are counted, or somebody watches
+  bool observes_ = false;  ///< prefixes are counted, hot keys looked for, or somebody watches
   std::uint64_t holes_outstanding_ = 0;
 
   std::vector<dataplane::Event> events_;
@@ -312,6 +319,7 @@ class Worker final : private LoanReader {
   std::vector<OpenReservation> reserving_;
   std::size_t reserving_next_ = 0;  ///< whose turn it is
   std::vector<std::unique_ptr<AdminJob>> jobs_;
+  std::unique_ptr<HotKeys> hot_keys_;
   WatchLog watch_log_;
   EvictionWatcher eviction_watcher_{*this};
   std::vector<Watcher> watchers_;

@@ -211,6 +211,30 @@ class Statistics(ServerCase):
         self.assertEqual(sorted(gets)[-1], 2000)
         self.assertGreater(float(workers['imbalance_executed']), count * 0.8)
 
+    def test_hot_keys_are_found(self):
+        c = self.connect()
+        self.assertEqual(c.stats(b'hotkeys'), {'hotkeys_status': 'disabled'})
+        for wrong in (b'x', b'on 0', b'on x', b'on 1000001', b'on 5 5', b'off 1'):
+            self.assertTrue(c.ask(b'stats hotkeys %s\r\n' % wrong).startswith(b'CLIENT_ERROR usage'), wrong)
+        c.store(b'hot:r', b'v' * 100)
+        self.assertEqual(c.ask(b'stats hotkeys on 8\r\n'), b'OK')
+        for turn in range(40):
+            c.send(b'get hot:r\r\n' * 100)
+            for _ in range(100):
+                c.values()
+            c.send(b'set hot:w 0 0 5 noreply\r\nhello\r\n' * 50)
+            c.send(b''.join(b'get cold%d\r\n' % n for n in range(turn * 100, turn * 100 + 100)))
+            for _ in range(100):
+                c.values()
+        found = c.stats(b'hotkeys')
+        self.assertEqual([found['hotkeys:1:key'], found['hotkeys:2:key']], ['hot%3Ar', 'hot%3Aw'])
+        self.assertTrue(3000 < int(found['hotkeys:1:requests']) < 5500, found)
+        self.assertEqual(found['hotkeys:1:writes'], '0')
+        self.assertGreater(int(found['hotkeys:2:writes']), 1000)
+        self.assertGreater(int(found['hotkeys:1:bytes']), 200_000)
+        self.assertEqual(c.ask(b'stats hotkeys off\r\n'), b'OK')
+        self.assertEqual(c.stats(b'hotkeys'), {'hotkeys_status': 'disabled'})
+
     def test_sizes_are_those_of_the_items(self):
         c = self.connect()
         c.ask(b'flush_all\r\n')
@@ -390,6 +414,7 @@ class DumpsForbidden(ServerCase):
         for request, answer in ((b'lru_crawler metadump all', b'ERROR metadump not allowed'),
                                 (b'lru_crawler mgdump all', b'ERROR key dump not allowed'),
                                 (b'stats cachedump 1 0', b'CLIENT_ERROR stats cachedump not allowed'),
+                                (b'stats hotkeys', b'CLIENT_ERROR stats hotkeys not allowed'),
                                 (b'stats detail dump', b'CLIENT_ERROR stats detail not allowed'),
                                 (b'flush_all', b'CLIENT_ERROR flush_all not allowed')):
             self.assertEqual(c.ask(request + b'\r\n'), answer)

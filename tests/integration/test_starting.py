@@ -43,7 +43,7 @@ class Starting(StartCase):
                       self.refusal('-p', 1, '-l', '127.0.0.1', user=None, prefix=self.as_nobody()))
 
     def test_an_address_that_is_not_ours(self):
-        self.assertIn('this host has no such address', self.refusal('-l', '192.0.2.1', '-p', self.port))
+        self.assertIn('this host has no such address', self.refusal('-l', '192.0.2.1', '--open', '-p', self.port))
 
     def test_workers_that_do_not_fit_and_the_advice(self):
         cpus = len(os.sched_getaffinity(0))

@@ -134,7 +134,7 @@ class Addresses(StartCase):
 
     def test_the_answer_comes_from_the_address_that_was_asked(self):
         port = free_udp_port()
-        server = self.start('-p', port, '-U', port, '-l', '*', port=port, listens=False)
+        server = self.start('-p', port, '-U', port, '-l', '*', '--open', port=port, listens=False)
         for host in ('127.0.0.1', '127.7.8.9') + (('::1',) if has_ipv6() else ()):
             self.assertTrue(self.ask(host, port)[0].startswith(b'VERSION'), host)
         server.stop()

@@ -234,6 +234,76 @@ TEST(WorkerSwarm, AdministratorsCommandsReachEveryPartitionInOrder) {
   expect_nothing_left(world);
 }
 
+TEST(WorkerSwarm, DumpsAndWatchersComeAndGoAndRepliesStayExact) {
+  const std::uint64_t seed = test_seed();
+  for (std::uint64_t round = 0; round < 8; ++round) {
+    SimWorld world({.seed = seed + round, .workers = 3, .arena_bytes = std::size_t{48} << 20});
+    std::vector<Actor> actors = open_actors(world, 4, 150);
+    std::vector<SimClient*> onlookers;
+    const auto is_done = [](const Actor& actor) {
+      return actor.commands_left == 0 && actor.client->received.size() >= actor.script->expected().size();
+    };
+    for (std::uint64_t step = 0; step < 400'000; ++step) {
+      if (step % 64 == 0) {
+        feed(world, actors[world.random()() % actors.size()]);
+        if (std::all_of(actors.begin(), actors.end(), is_done)) {
+          break;
+        }
+      }
+      if (step % 500 == 0 && onlookers.size() < 12) {
+        SimClient& onlooker = world.open(static_cast<WorkerId>(world.random()() % world.workers()));
+        static constexpr std::array<const char*, 5> kAsks{
+            "watch fetchers mutations deletions connevents\r\n", "watch evictions\r\n",
+            "lru_crawler metadump all\r\nmn\r\n",
+            "lru_crawler mgdump hash\r\nlru_crawler crawl all\r\nstats workers\r\n",
+            "stats hotkeys on 2\r\nstats detail on\r\nstats hotkeys\r\nstats conns\r\n"};
+        onlooker.to_server = kAsks[world.random()() % kAsks.size()];
+        onlooker.reads = world.random()() % 3 != 0;
+        onlookers.push_back(&onlooker);
+      }
+      if (step % 600 == 0 && !onlookers.empty()) {
+        const std::size_t who = world.random()() % onlookers.size();
+        (world.random()() % 2 == 0 ? onlookers[who]->is_gone : onlookers[who]->has_finished) = true;
+        onlookers[who]->reads = true;
+        onlookers.erase(onlookers.begin() + static_cast<std::ptrdiff_t>(who));
+      }
+      world.step();
+    }
+    for (Actor& actor : actors) {
+      expect_same_stream(actor.client->received, actor.script->expected());
+      actor.client->has_finished = true;
+    }
+    for (SimClient* onlooker : onlookers) {
+      onlooker->is_gone = true;
+    }
+    world.run(20'000);
+    expect_nothing_left(world);
+    EXPECT_EQ(world.worker(0).watch_log().mask(), 0U) << "somebody is still said to watch";
+  }
+}
+
+TEST(WorkerSwarm, ADumpIsWholeWhileOthersRead) {
+  SimWorld world({.seed = test_seed(), .workers = 4});
+  SimClient& client = world.open(1);
+  for (int i = 0; i < 3000; ++i) {
+    client.to_server += "set k" + std::to_string(i) + " 0 0 1 noreply\r\nx\r\n";
+  }
+  client.to_server += "lru_crawler mgdump all\r\nmn\r\n";
+  for (int step = 0; step < 400'000 && !client.received.ends_with("EN\r\nMN\r\n"); ++step) {
+    client.reads = world.random()() % 8 == 0;
+    world.step();
+  }
+  ASSERT_TRUE(client.received.starts_with("OK\r\n")) << client.received.substr(0, 100);
+  EXPECT_EQ(std::ranges::count(client.received, '\n'), 3000 + 3);
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_NE(client.received.find("mg k" + std::to_string(i) + "\r\n"), std::string::npos) << i;
+  }
+  client.reads = true;
+  client.has_finished = true;
+  world.run(5000);
+  expect_nothing_left(world);
+}
+
 TEST(WorkerSwarm, TimeToLiveFollowsTheClockAndNotTheWall) {
   SimWorld world({.seed = test_seed(), .workers = 2});
   SimClient& client = world.open(0);

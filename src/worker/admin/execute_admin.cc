@@ -41,6 +41,10 @@ std::string_view Worker::answer_watch(Connection& connection, std::string_view a
 
 void Worker::execute_admin(Connection& connection, const Request& request) noexcept {
   execute_batch();
+  if (connection.refused != 0 && (connection.refused & parts_of(request.command, request.key)) != 0) {
+    refuse_command(connection, request);
+    return;
+  }
   if (request.dialect == protocol::Dialect::Binary) {
     execute_binary_admin(connection, request);
     return;

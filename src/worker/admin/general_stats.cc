@@ -204,6 +204,9 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
     out.stat("millrace_sends", sum(&WorkerReport::transport, &T::sends));
     out.stat("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));
+    out.stat("millrace_connections_not_allowed", sum(&WorkerReport::worker, &W::connections_not_allowed));
+    out.stat("millrace_commands_refused", sum(&WorkerReport::worker, &W::commands_refused));
+    out.stat("millrace_udp_drop_not_allowed", sum(&WorkerReport::worker, &W::udp_drop_not_allowed));
     out.stat("millrace_udp_received", sum(&WorkerReport::transport, &T::datagrams_received));
     out.stat("millrace_udp_sent", sum(&WorkerReport::transport, &T::datagrams_sent));
     out.stat("millrace_udp_requests", sum(&WorkerReport::worker, &W::udp_requests));

@@ -19,6 +19,7 @@ inline constexpr std::string_view kVersionText = "1.6.45";  ///< the surface we 
 
 std::unique_ptr<AdminJob> make_general_stats_job(std::uint32_t workers, SharedState& shared);
 std::unique_ptr<AdminJob> make_workers_stats_job(std::uint32_t workers);
+std::unique_ptr<AdminJob> make_hot_keys_job(std::uint32_t workers);
 std::unique_ptr<AdminJob> make_items_stats_job(std::uint32_t workers);
 std::unique_ptr<AdminJob> make_slabs_stats_job(std::uint32_t workers);
 std::unique_ptr<AdminJob> make_sizes_stats_job(std::uint32_t workers);

@@ -66,6 +66,23 @@ Job answer_detail(const Words& words, std::uint32_t workers, const SharedState& 
   return say(reply, "CLIENT_ERROR usage: stats detail on|off|dump\r\n");
 }
 
+/// `hotkeys`, `hotkeys on [one in so many]`, `hotkeys off`.
+Job answer_hot_keys(const Words& words, std::uint32_t workers, const SharedState& shared, AdminReply& reply) {
+  if (!shared.dump_enabled) {
+    return say(reply, "CLIENT_ERROR stats hotkeys not allowed\r\n");
+  }
+  if (words.size() == 1) {
+    return make_hot_keys_job(workers);
+  }
+  std::uint32_t sample = words[1] == "on" ? HotKeys::kSampleDefault : 0;
+  const bool has_number = words.size() == 3 && words[1] == "on" && parse_number(words[2], sample) && sample > 0 &&
+                          sample <= HotKeys::kSampleMax;
+  if (!has_number && (words.size() != 2 || (words[1] != "on" && words[1] != "off"))) {
+    return say(reply, "CLIENT_ERROR usage: stats hotkeys [on [one in 1 to 1000000]|off]\r\n");
+  }
+  return make_tune_job([sample](Worker& worker) { worker.sample_hot_keys(sample); });
+}
+
 Job answer_cachedump(const Words& words, std::uint32_t workers, const SharedState& shared, AdminReply& reply) {
   if (!shared.dump_enabled) {
     return say(reply, "CLIENT_ERROR stats cachedump not allowed\r\n");
@@ -101,6 +118,9 @@ Job answer_stats(std::string_view arguments, std::uint32_t workers, SharedState&
   }
   if (what == "workers") {
     return make_workers_stats_job(workers);
+  }
+  if (what == "hotkeys") {
+    return answer_hot_keys(words, workers, shared, reply);
   }
   if (what == "items") {
     return make_items_stats_job(workers);
