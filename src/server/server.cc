@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "auth/authenticator.h"
 #include "base/topology.h"
 #include "config/settings_stats.h"
 #include "config/validate.h"
@@ -20,6 +19,7 @@
 #include "server/listening.h"
 #include "server/process.h"
 #include "server/topology_plan.h"
+#include "server/users.h"
 #include "server/worker_thread.h"
 
 namespace millrace::server {
@@ -70,18 +70,6 @@ Result<Topology> topology_of(const config::Options& options) {
   return options.topology.empty() ? read_machine() : topology_from_text(options.topology);
 }
 
-protocol::Speaks speaks_of(const config::Options& options) {
-  switch (options.protocol.value_or(config::Protocol::Auto)) {
-    case config::Protocol::Text:
-      return protocol::Speaks::Text;
-    case config::Protocol::Binary:
-      return protocol::Speaks::Binary;
-    case config::Protocol::Auto:
-      break;
-  }
-  return protocol::Speaks::Auto;
-}
-
 void fill_shared(worker::SharedState& shared, const config::Options& options, std::uint32_t workers) {
   shared.hash_seed = options.hash_seed != 0 ? options.hash_seed : draw_seed();
   shared.connections_max = options.connections_max;
@@ -101,33 +89,10 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.udp_allow = options.udp_allow;
   shared.udp_aim_port = options.udp_aim_port;
   shared.speaks = speaks_of(options);
-  shared.guard = options.wants_sasl           ? protocol::Guard::Sasl
-                 : !options.auth_file.empty() ? protocol::Guard::Login
-                                              : protocol::Guard::None;
+  shared.guard = guard_of(options);
   shared.partitions.resize(workers);
   shared.wakers.resize(workers);
   shared.verbosity = static_cast<std::uint32_t>(options.verbosity);
-}
-
-/// Null: nobody has to authenticate.
-Result<std::unique_ptr<auth::Authenticator>> open_authenticator(const config::Options& options) {
-  if (!options.has_authentication()) {
-    return nullptr;
-  }
-  auto opened = auth::Authenticator::open(options.wants_sasl ? options.sasl_pwdb : options.auth_file);
-  if (!opened) {
-    return fail(fmt::format("{}: {}", options.wants_sasl ? "-S" : "-Y", opened.error().what));
-  }
-  return opened;
-}
-
-/// SIGHUP: connections stay; who logs in from now on is held to the new file.
-void reload(auth::Authenticator& authenticator) {
-  if (const auto users = authenticator.reload(); !users) {
-    spdlog::error("SIGHUP: {}; the users from before stay", users.error().what);
-  } else {
-    spdlog::info("SIGHUP: {}: {} user{}", authenticator.path(), *users, *users == 1 ? "" : "s");
-  }
 }
 
 /// The workers' threads; ended and joined in the destructor, whatever phase they are in.
@@ -253,7 +218,7 @@ void log_card(const nic::Nic& card) {
 }
 
 /// Sleeps until a signal or the `shutdown` command says stop; looks after the card and the file of users meanwhile.
-void wait_for_stop(const worker::SharedState& shared, nic::Nic* card, auth::Authenticator* authenticator) {
+void wait_for_stop(const worker::SharedState& shared, nic::Nic* card, auth::Authenticator* users) {
   const sigset_t set = signals_waited_for();
   while (!shared.stops.load()) {
     spdlog::set_level(shared.verbosity.load() > 0 ? spdlog::level::debug
@@ -269,8 +234,8 @@ void wait_for_stop(const worker::SharedState& shared, nic::Nic* card, auth::Auth
     const timespec limit{.tv_sec = 0, .tv_nsec = card != nullptr ? 50'000'000 : 200'000'000};
     const int signal = sigtimedwait(&set, nullptr, &limit);
     if (signal == SIGHUP) {
-      if (authenticator != nullptr) {
-        reload(*authenticator);
+      if (users != nullptr) {
+        reload_users(*users);
       }
       continue;
     }
@@ -306,18 +271,16 @@ void log_start(const config::Options& options, const Crew& crew, const Listening
   }
 }
 
-Result<int> serve(const config::Options& options, const Plan& plan, Background& background) {
+/// `users` may be null: nobody has to authenticate.
+Result<int> serve(const config::Options& options, const Plan& plan, auth::Authenticator* users,
+                  Background& background) {
   const auto workers = static_cast<std::uint32_t>(plan.workers.size());
   if (auto settled = settle_process(options, workers); !settled) {
     return std::unexpected(settled.error());
   }
-  const auto authenticator = open_authenticator(options);  // outlives the workers
-  if (!authenticator) {
-    return std::unexpected(authenticator.error());
-  }
   worker::SharedState shared;
   fill_shared(shared, options, workers);
-  shared.authenticator = authenticator->get();
+  shared.authenticator = users;
   // Before any thread: DPDK's own keep off the workers' CPUs. And it outlives them all.
   auto card = open_card(options, plan);
   if (!card) {
@@ -361,7 +324,7 @@ Result<int> serve(const config::Options& options, const Plan& plan, Background& 
   if (auto settled = background.settle(); !settled) {
     return std::unexpected(settled.error());
   }
-  wait_for_stop(shared, card->get(), authenticator->get());
+  wait_for_stop(shared, card->get(), users);
   crew.end();
   if (*card != nullptr) {
     (*card)->shut_down();  // before the memory goes that it may still read
@@ -395,7 +358,11 @@ Result<int> run(const config::Options& options) {
   const sigset_t set = signals_waited_for();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGHUP, SIG_DFL);  // what nohup ignored could not be waited for
+  std::signal(SIGHUP, SIG_DFL);            // what nohup ignored could not be waited for
+  const auto users = open_users(options);  // before the folder is left that its path may start from
+  if (!users) {
+    return std::unexpected(users.error());
+  }
   Background background;
   if (options.daemonizes) {
     auto entered = Background::enter();
@@ -404,7 +371,7 @@ Result<int> run(const config::Options& options) {
     }
     background = std::move(*entered);
   }
-  return serve(options, *plan, background);
+  return serve(options, *plan, users->get(), background);
 }
 
 }  // namespace millrace::server

@@ -4,6 +4,7 @@ does to a server that runs. The answers are those of memcached, whose -Y is held
 """
 import os
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -296,6 +297,31 @@ class Starting(StartCase):
                 self.assertIn(why, said)
                 self.assertIn(path, said)
         self.assertIn('No such file', self.refusal('-Y', '/nonexistent', '-p', self.port))
+
+    def test_a_daemon_reads_the_file_again_from_where_it_was(self):
+        self.users('a:b\n')
+        pid_file = os.path.join(self.folder, 'pid')
+        said = subprocess.run([millrace_server.binary.path, '-d', '-Y', 'users', '-P', pid_file, '-p', str(self.port), '-m', '64',
+                               '-t', '1', '-l', '127.0.0.1', *(['-u', 'root'] if os.geteuid() == 0 else [])],
+                              cwd=self.folder, capture_output=True, timeout=30 * millrace_server.binary.patience)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        with open(pid_file) as f:
+            pid = int(f.read())
+        try:
+            self.assertEqual(self.wire().ask(login(b'a', b'b')), b'STORED')
+            self.users('a:new\n')
+            os.kill(pid, signal.SIGHUP)
+            self.wait_until(lambda: self.wire().ask(login(b'a', b'new')) == b'STORED', 'the new file is not in force')
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            self.wait_until(lambda: not self.is_running(pid), 'the daemon stays')
+
+    def is_running(self, pid):
+        try:
+            with open('/proc/%d/stat' % pid) as f:
+                return f.read().rpartition(')')[2].split()[0] != 'Z'   # nobody may be there to ask for its status
+        except FileNotFoundError:
+            return False
 
     def test_what_would_go_around_it_is_refused(self):
         path = self.users('a:b\n')
