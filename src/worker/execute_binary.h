@@ -163,7 +163,9 @@ void Worker::execute_binary_arith(const Operation& operation, const protocol::bi
       return;
     }
     if (item != nullptr && args.cas != 0 && args.cas != item->cas()) {
-      answer.error(protocol::binary::Status::Exists);
+      // memcached's order: what cannot be a number by its length is no number, whatever its cas.
+      const bool is_none = item->value_bytes() == 0 || item->is_chained();
+      answer.error(is_none ? protocol::binary::Status::NotNumeric : protocol::binary::Status::Exists);
       return;
     }
   }
