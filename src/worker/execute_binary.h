@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "mesh/message.h"
 #include "protocol/binary/opcodes.h"
 #include "protocol/binary/parse.h"
 #include "protocol/binary/write.h"
@@ -16,6 +17,8 @@
 #include "worker/worker.h"
 
 namespace millrace::worker {
+
+static_assert(protocol::binary::kHitHeadBytesMax <= mesh::kReplyLineBytesMax);
 
 /// How a change that did not happen is told. `command` decides what "not stored" means.
 [[nodiscard]] constexpr protocol::binary::Status binary_status(store::Outcome outcome,
@@ -86,11 +89,11 @@ class BinaryAnswer {
       error(protocol::binary::Status::NotFound);
     }
   }
-  /// Everything of a hit but the value, which comes behind it.
-  void hit(std::string_view key, const store::Item& item, std::uint32_t value_bytes, store::Cas cas) noexcept {
+  /// Everything of a hit but the value, into the sink's room; the value comes behind it.
+  [[nodiscard]] char* hit_head(char* at, std::string_view key, const store::Item& item, std::uint32_t value_bytes,
+                               store::Cas cas) const noexcept {
     const std::string_view told = protocol::binary::returns_key(asked_.opcode) ? key : std::string_view{};
-    write<protocol::binary::kHitHeadBytesMax>(
-        [&](char* at) { return write_hit_head(at, asked_, told, item.client_flags(), value_bytes, cas); });
+    return write_hit_head(at, asked_, told, item.client_flags(), value_bytes, cas);
   }
 
  private:
@@ -127,21 +130,21 @@ void Worker::execute_binary_retrieval(const Operation& operation, const protocol
     answer.error(protocol::binary::Status::OutOfMemory);  // as many are lent as can be
     return;
   }
-  answer.hit(operation.key.bytes, *item, value_bytes, told_cas(item->cas()));
+  constexpr auto kHeadMax = static_cast<std::uint32_t>(protocol::binary::kHitHeadBytesMax);
+  char* const begin = sink.room(copies ? kHeadMax + value_bytes : kHeadMax);
+  char* at = answer.hit_head(begin, operation.key.bytes, *item, value_bytes, told_cas(item->cas()));
   if (!copies) {
+    sink.commit(static_cast<std::uint32_t>(at - begin));
     sink.lend(item, pin, value_bytes, false);
     return;
   }
-  if (value_bytes == 0) {
-    return;
-  }
-  char* at = sink.room(value_bytes);
-  for (std::uint32_t copied = 0; copied < value_bytes;) {
+  for (std::uint32_t copied = 0; copied < value_bytes;) {  // once, unless the value is in pieces
     const auto part = partition_.value_span(item, copied);
-    std::memcpy(at + copied, part.data(), part.size());
+    std::memcpy(at, part.data(), part.size());
+    at += part.size();
     copied += static_cast<std::uint32_t>(part.size());
   }
-  sink.commit(value_bytes);
+  sink.commit(static_cast<std::uint32_t>(at - begin));
 }
 
 template <typename Sink>
