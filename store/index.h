@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "base/attributes.h"
 #include "base/key_hash.h"
@@ -69,7 +70,7 @@ class Index {
     while (true) {
       for (std::uint32_t mask = match(*bucket, tag); mask != 0; mask &= mask - 1) {
         const auto lane = static_cast<std::uint32_t>(std::countr_zero(mask));
-        if (item_at(bucket->refs[lane])->key() == key.bytes) {
+        if (is_same(item_at(bucket->refs[lane])->key(), key.bytes)) {
           return {bucket, lane};
         }
       }
@@ -141,6 +142,27 @@ class Index {
     return reinterpret_cast<const Item*>(pages_.at(ref));
   }
   [[nodiscard]] KeyHash hash_of(ItemRef ref) const noexcept { return hash_key(item_at(ref)->key(), seed_); }
+
+  /// Keys are short: a call of memcmp would cost more than looking at them does.
+  [[nodiscard]] static bool is_same(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) {
+      return false;
+    }
+    if (a.size() < 8) {
+      return a == b;
+    }
+    const auto odds_at = [&](std::size_t at) {
+      std::uint64_t words[2];
+      std::memcpy(words, a.data() + at, 8);
+      std::memcpy(words + 1, b.data() + at, 8);
+      return words[0] ^ words[1];
+    };
+    std::uint64_t odds = odds_at(a.size() - 8);
+    for (std::size_t at = 0; at + 8 < a.size(); at += 8) {
+      odds |= odds_at(at);
+    }
+    return odds == 0;
+  }
 
   void start_growth() noexcept;
   void step_growth() noexcept;

@@ -11,6 +11,10 @@
 #include "protocol/limits.h"
 #include "protocol/request.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace millrace::protocol::ascii {
 
 /// Whether all eight bytes lie between '!' and '~'.
@@ -23,6 +27,47 @@ namespace millrace::protocol::ascii {
   return (((~below | above) & kHigh) | (eight & kHigh)) == 0;
 }
 
+/// The same of `bytes` of them, at least eight.
+[[nodiscard]] inline bool are_graphic_portable(const char* at, std::size_t bytes) noexcept {
+  const auto are_graphic_here = [](const char* here) {
+    std::uint64_t eight;
+    std::memcpy(&eight, here, sizeof eight);
+    return are_graphic(eight);
+  };
+  for (std::size_t done = 0; done + 8 < bytes; done += 8) {
+    if (!are_graphic_here(at + done)) {
+      return false;
+    }
+  }
+  return are_graphic_here(at + bytes - 8);  // some of them for the second time
+}
+
+#ifdef __SSE2__
+[[nodiscard]] inline bool are_graphic_sse2(const char* at, std::size_t bytes) noexcept {
+  if (bytes < 16) {
+    return are_graphic_portable(at, bytes);
+  }
+  // As signed numbers: those from 0x80 on are below.
+  const auto graphic_at = [](const char* here) {
+    const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(here));
+    return _mm_and_si128(_mm_cmpgt_epi8(sixteen, _mm_set1_epi8('!' - 1)), _mm_cmplt_epi8(sixteen, _mm_set1_epi8(0x7f)));
+  };
+  __m128i graphic = graphic_at(at + bytes - 16);
+  for (std::size_t done = 0; done + 16 < bytes; done += 16) {
+    graphic = _mm_and_si128(graphic, graphic_at(at + done));
+  }
+  return _mm_movemask_epi8(graphic) == 0xffff;
+}
+#endif
+
+[[nodiscard]] inline bool are_graphic(const char* at, std::size_t bytes) noexcept {
+#ifdef __SSE2__
+  return are_graphic_sse2(at, bytes);
+#else
+  return are_graphic_portable(at, bytes);
+#endif
+}
+
 /// True: `request` is the command. False: it may be in part written, and the session has to look.
 [[nodiscard]] inline bool read_plain_get(std::string_view commands, Request& request) noexcept {
   constexpr std::string_view kVerb = "get ";
@@ -33,17 +78,7 @@ namespace millrace::protocol::ascii {
     return false;
   }
   const std::string_view key = commands.substr(kVerb.size(), commands.size() - kAround);
-  const auto are_graphic_at = [&](std::size_t at) {
-    std::uint64_t eight;
-    std::memcpy(&eight, key.data() + at, sizeof eight);
-    return are_graphic(eight);
-  };
-  for (std::size_t at = 0; at + 8 < key.size(); at += 8) {
-    if (!are_graphic_at(at)) {
-      return false;
-    }
-  }
-  if (!are_graphic_at(key.size() - 8)) {  // some of them for the second time
+  if (!are_graphic(key.data(), key.size())) {
     return false;
   }
   request.command = Command::Get;

@@ -67,10 +67,28 @@ char* write_text(char* at, std::string_view text) noexcept {
   return at + text.size();
 }
 
+/// Keys are short: a call of memcpy would cost more than they do.
+char* write_key(char* at, std::string_view key) noexcept {
+  const auto copy_both_ends = [&]<std::size_t kEnd>(std::array<char, kEnd> end) {
+    std::memcpy(end.data(), key.data(), kEnd);
+    std::memcpy(at, end.data(), kEnd);
+    std::memcpy(end.data(), key.data() + key.size() - kEnd, kEnd);
+    std::memcpy(at + key.size() - kEnd, end.data(), kEnd);
+    return at + key.size();
+  };
+  if (key.size() - 16 <= 16) {
+    return copy_both_ends(std::array<char, 16>{});
+  }
+  if (key.size() - 8 <= 8) {
+    return copy_both_ends(std::array<char, 8>{});
+  }
+  return write_text(at, key);
+}
+
 char* write_value_head(char* at, std::string_view key, std::uint32_t flags, std::uint32_t value_bytes) noexcept {
   MR_ASSERT(!key.empty() && key.size() <= kKeyBytesMax);
   at = write_text(at, "VALUE ");
-  at = write_text(at, key);
+  at = write_key(at, key);
   *at++ = ' ';
   at = write_number(at, flags);
   *at++ = ' ';

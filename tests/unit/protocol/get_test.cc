@@ -1,6 +1,7 @@
 // get gets gat gats.
 
 #include "expect.h"
+#include "protocol/ascii/plain_get.h"
 
 namespace millrace::tests {
 namespace {
@@ -138,6 +139,22 @@ TEST(ParseGat, HasNoLongLines) {
   std::string line = line_of_keys("gat 1", 2000, events);
   line.resize(2048, ' ');
   expect_found(line + "\n", {events});
+}
+
+/// Both versions, every byte in every place, of every length around those of their words.
+TEST(PlainGet, GraphicBytesAreToldFromOthers) {
+  for (std::size_t bytes = 8; bytes <= 40; ++bytes) {
+    std::string text(bytes, 'k');
+    for (std::size_t at = 0; at < bytes; ++at) {
+      for (unsigned value = 0; value < 256; ++value) {
+        text[at] = static_cast<char>(value);
+        const bool is_graphic = value > ' ' && value < 0x7f;
+        ASSERT_EQ(protocol::ascii::are_graphic_portable(text.data(), bytes), is_graphic) << value << " at " << at;
+        ASSERT_EQ(protocol::ascii::are_graphic(text.data(), bytes), is_graphic) << value << " at " << at;
+      }
+      text[at] = 'k';
+    }
+  }
 }
 
 }  // namespace

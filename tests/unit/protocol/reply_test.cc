@@ -52,6 +52,14 @@ TEST(WriteReply, NumbersAtEveryLength) {
   EXPECT_EQ(number_line(std::numeric_limits<std::uint64_t>::max()), "18446744073709551615\r\n");
 }
 
+TEST(WriteReply, KeysOfEveryLength) {
+  std::string key;
+  while (key.size() < 250) {
+    key += static_cast<char>('!' + key.size() % 90);
+    ASSERT_EQ(value_line(key, 7, 64), "VALUE " + key + " 7 64\r\n");
+  }
+}
+
 TEST(WriteReply, NumbersDrawn) {
   std::mt19937_64 random(test_seed());
   for (int i = 0; i < 100'000; ++i) {
