@@ -1,6 +1,7 @@
 // What our own network stack costs a request: a burst of frames with UDP datagrams in, as many answers out, through
 // StackTransport, over a port that is memory and does nothing.
-// Arguments: peers, and whether the device sums (0: memif, where software has to; 1: a card).
+// Arguments: peers; whether the device sums (0: memif, where software has to; 1: a card); whether the questions have a
+// checksum; and where the answer is written (0: the worker's memory, 1: the room that the question came with).
 
 #include <benchmark/benchmark.h>
 
@@ -56,7 +57,11 @@ class MemoryPort final : public port::FramePort {
     for (std::size_t i = 0; i < count; ++i) {
       std::vector<std::byte>& frame = frames_[next_];
       next_ = next_ + 1 == frames_.size() ? 0 : next_ + 1;
-      out[i] = buf::Packet(*this, nullptr, frame, kHeadroom, 0);
+      // Each comes in a buffer of its own, as from a ring.
+      std::byte* buffer = take_buffer();
+      std::memcpy(buffer + kHeadroom, frame.data(), frame.size());
+      out[i] = buf::Packet(*this, buffer, {buffer + kHeadroom, frame.size()}, kHeadroom,
+                           static_cast<std::uint16_t>(kBufferBytes - kHeadroom - frame.size()));
       if (capabilities_.rx_l4_checksum) {
         out[i].rx.ip_checksum = out[i].rx.l4_checksum = buf::ChecksumState::Good;
       }
@@ -71,10 +76,8 @@ class MemoryPort final : public port::FramePort {
     return packets.size();
   }
   std::size_t alloc(std::span<buf::Packet> out) noexcept override {
-    MR_ASSERT(free_.size() >= out.size());
     for (buf::Packet& packet : out) {
-      std::byte* buffer = free_.back();
-      free_.pop_back();
+      std::byte* buffer = take_buffer();
       packet = buf::Packet(*this, buffer, {buffer + kHeadroom, std::size_t{0}}, kHeadroom, kBufferBytes - kHeadroom);
     }
     return out.size();
@@ -88,14 +91,19 @@ class MemoryPort final : public port::FramePort {
   const port::PortCounters& counters() const noexcept override { return counters_; }
   void release(std::span<void* const> origins) noexcept override {
     for (void* origin : origins) {
-      if (origin != nullptr) {
-        free_.push_back(static_cast<std::byte*>(origin));
-      }
+      free_.push_back(static_cast<std::byte*>(origin));
     }
   }
   buf::SegmentView next_segment(void*) const noexcept override { return {}; }
 
  private:
+  std::byte* take_buffer() noexcept {
+    MR_ASSERT(!free_.empty());
+    std::byte* buffer = free_.back();
+    free_.pop_back();
+    return buffer;
+  }
+
   port::PortCapabilities capabilities_;
   port::PortCounters counters_;
   std::vector<std::vector<std::byte>> frames_;
@@ -104,7 +112,7 @@ class MemoryPort final : public port::FramePort {
   std::vector<std::byte*> free_;
 };
 
-std::vector<std::byte> question_from(const wire::IpAddress& peer, std::uint16_t port) {
+std::vector<std::byte> question_from(const wire::IpAddress& peer, std::uint16_t port, bool is_summed) {
   std::vector<std::byte> frame(wire::kEthernetBytes + wire::kIpv4Bytes + wire::kUdpBytes + kQuestion.size());
   wire::write_ethernet(frame.data(), {.destination = kOurMac, .source = kPeerMac, .type = wire::kEtherTypeIpv4});
   std::byte* at = frame.data() + wire::kEthernetBytes;
@@ -118,6 +126,9 @@ std::vector<std::byte> question_from(const wire::IpAddress& peer, std::uint16_t 
   udp::write_udp_for(at + wire::kIpv4Bytes,
                      {.source = peer, .destination = kOurs, .source_port = port, .destination_port = kServed},
                      static_cast<std::uint16_t>(wire::kUdpBytes + kQuestion.size()), {&slice, 1}, false);
+  if (!is_summed) {
+    wire::store_be16(at + wire::kIpv4Bytes + 6, 0);
+  }
   std::memcpy(at + wire::kIpv4Bytes + wire::kUdpBytes, kQuestion.data(), kQuestion.size());
   return frame;
 }
@@ -133,7 +144,7 @@ std::vector<std::byte> arp_from(const wire::IpAddress& peer, wire::ArpOperation 
 }
 
 struct Rig {
-  Rig(std::uint32_t peers, bool sums) : port(sums) {
+  Rig(std::uint32_t peers, bool sums, bool asks_with_sums, bool takes_room) : uses_room(takes_room), port(sums) {
     ip::HostAddresses addresses(kOurMac);
     MR_ASSERT(addresses.add(ip::HostAddress::v4(0x0a00'0001, 16)));
     transport = std::move(*stack::StackTransport::create(port, addresses, {.ports = {kServed}}));
@@ -141,13 +152,13 @@ struct Rig {
     for (std::uint32_t i = 0; i < peers; ++i) {
       port.add(arp_from(peer_of(i), wire::ArpOperation::Request));
       turn_through();
-      port.add(question_from(peer_of(i), 40'000));
+      port.add(question_from(peer_of(i), 40'000, true));
       turn_through();  // so that it asks
       port.add(arp_from(peer_of(i), wire::ArpOperation::Reply));
       turn_through();
     }
     for (std::uint32_t i = 0; i < std::max<std::uint32_t>(peers, kBurst); ++i) {
-      port.add(question_from(peer_of(i % peers), static_cast<std::uint16_t>(40'000 + i % 50)));
+      port.add(question_from(peer_of(i % peers), static_cast<std::uint16_t>(40'000 + i % 50), asks_with_sums));
     }
     asked_before = transport->stack().counters().datagrams_sent;
   }
@@ -164,6 +175,14 @@ struct Rig {
     static const std::string value = std::string(64, 'v') + "\r\nEND\r\n";
     const std::size_t count = transport->poll(now, events, {});
     for (std::size_t i = 0; i < count; ++i) {
+      if (uses_room && !events[i].room.empty()) {
+        std::memcpy(events[i].room.data(), head.data(), head.size());
+        std::memcpy(events[i].room.data() + head.size(), value.data(), value.size());
+        ops[i] = {.kind = dataplane::TxKind::SendDatagram,
+                  .room_bytes = static_cast<std::uint32_t>(head.size() + value.size()),
+                  .flow = events[i].flow};
+        continue;
+      }
       slices[i] = {dataplane::Slice{head.data(), static_cast<std::uint32_t>(head.size())},
                    dataplane::Slice{value.data(), static_cast<std::uint32_t>(value.size())}};
       ops[i] = {.kind = dataplane::TxKind::SendDatagram, .slices = slices[i], .flow = events[i].flow};
@@ -172,6 +191,7 @@ struct Rig {
     return count;
   }
 
+  const bool uses_room;
   Instant now = Instant{} + seconds(1);
   std::uint64_t asked_before = 0;
   MemoryPort port;
@@ -182,7 +202,7 @@ struct Rig {
 };
 
 void stack_echo(benchmark::State& state) {
-  Rig rig(static_cast<std::uint32_t>(state.range(0)), state.range(1) != 0);
+  Rig rig(static_cast<std::uint32_t>(state.range(0)), state.range(1) != 0, state.range(2) != 0, state.range(3) != 0);
   std::uint64_t count = 0;
   for (auto _ : state) {
     count += rig.turn();
@@ -194,7 +214,14 @@ void stack_echo(benchmark::State& state) {
     state.SkipWithError("not every question was answered");
   }
 }
-BENCHMARK(stack_echo)->Args({1, 0})->Args({1, 1})->Args({256, 0})->Args({256, 1});
+BENCHMARK(stack_echo)
+    ->Args({1, 0, 1, 0})
+    ->Args({1, 0, 1, 1})
+    ->Args({1, 0, 0, 1})
+    ->Args({1, 1, 1, 0})
+    ->Args({1, 1, 1, 1})
+    ->Args({256, 0, 1, 1})
+    ->Args({256, 1, 1, 1});
 
 }  // namespace
 

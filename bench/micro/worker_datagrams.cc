@@ -2,6 +2,7 @@
 // operations. 64 datagrams a turn. range(0): items, so that the table fits the nearest caches or none.
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -28,11 +29,14 @@ std::string key_of(std::uint64_t number) {
   return "key:" + std::string(26 - digits.size(), '0') + digits;  // 30 bytes
 }
 
-/// Tells the same few thousand datagrams again and again, and takes answers as a port does: by copying them.
+/// Tells the same few thousand datagrams again and again, each with room for its answer, and takes answers as a port
+/// does: by copying them.
 class Replay final : public dataplane::Transport {
  public:
   explicit Replay(std::uint64_t items) : datagrams_(kDatagrams * kDatagramBytes) {
-    flow_.peer[15] = 1;
+    for (dataplane::DatagramFlow& flow : flows_) {
+      flow.peer[15] = 1;
+    }
     std::uint64_t state = 88172645463325252ULL;
     for (std::size_t i = 0; i < kDatagrams; ++i) {
       state ^= state << 13;
@@ -49,13 +53,18 @@ class Replay final : public dataplane::Transport {
     for (std::size_t i = 0; i < kBurst; ++i, next_ = (next_ + 1) % kDatagrams) {
       out[i] = {.kind = dataplane::EventKind::Datagram,
                 .bytes = {datagrams_.data() + next_ * kDatagramBytes, bytes_},
-                .flow = &flow_};
+                .flow = &flows_[i],
+                .room = {rooms_.data() + i * kRoomBytes, kRoomBytes}};
     }
     return kBurst;
   }
   void submit(Instant, std::span<const dataplane::TxOp> ops) noexcept override {
     for (const dataplane::TxOp& op : ops) {
       char* at = sent_.data() + (answers_ % kBurst) * protocol::kUdpDatagramBytesMax;
+      if (op.room_bytes != 0) {
+        std::memcpy(at, rooms_.data() + static_cast<std::size_t>(op.flow - flows_.data()) * kRoomBytes, op.room_bytes);
+        answered_bytes_ += op.room_bytes;
+      }
       for (const dataplane::Slice& slice : op.slices) {
         std::memcpy(at, slice.data, slice.size);
         at += slice.size;
@@ -77,13 +86,15 @@ class Replay final : public dataplane::Transport {
 
  private:
   static constexpr std::size_t kDatagrams = 1 << 16;
+  static constexpr std::size_t kRoomBytes = 2048;
   class NoWaker final : public dataplane::Waker {
    public:
     void wake() noexcept override {}
   };
   std::vector<char> datagrams_;
   std::vector<char> sent_ = std::vector<char>(kBurst * protocol::kUdpDatagramBytesMax);
-  dataplane::DatagramFlow flow_;
+  std::vector<char> rooms_ = std::vector<char>(kBurst * kRoomBytes);
+  std::array<dataplane::DatagramFlow, kBurst> flows_{};
   std::size_t bytes_ = 0;
   std::size_t next_ = 0;
   std::uint64_t answers_ = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/ids.h"
@@ -35,6 +36,8 @@ struct Event {
   std::uint64_t token = 0;             ///< Released
   std::string_view bytes{};            ///< Bytes, Datagram
   const DatagramFlow* flow = nullptr;  ///< Datagram: from whom; the transport's until the next poll()
+  /// Datagram: where its answer may be written, to go out from there (rule 18); often there is none.
+  std::span<char> room{};
 };
 
 }  // namespace millrace::dataplane

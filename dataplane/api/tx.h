@@ -25,13 +25,14 @@ enum class TxKind : std::uint8_t {
   Resume,  ///< read again; handed-back and held bytes come first, in order
   /// `slices` as one datagram to `flow`, from the socket that its question came to. With token 0 the bytes are copied
   /// (or dropped, and counted) before submit() returns; otherwise they are lent until Released, which names no
-  /// connection.
+  /// connection. Without slices and with `room_bytes`: so much of the room that the question came with.
   SendDatagram,
 };
 
 struct TxOp {
   TxKind kind{};
   ConnId conn{};
+  std::uint32_t room_bytes = 0;        ///< SendDatagram; `flow` is then the event's own, and `token` 0
   std::uint64_t token = 0;             ///< Send, SendDatagram: named in the Released event
   std::span<const Slice> slices{};     ///< Send, SendDatagram: the array itself is read only during submit()
   std::string_view unconsumed{};       ///< Pause; may be given for several Bytes events of one connection, in order

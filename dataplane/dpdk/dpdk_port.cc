@@ -103,7 +103,10 @@ std::size_t DpdkPort::rx_burst(Instant, std::span<Packet> out) noexcept {
     const std::uint32_t frame_bytes = mbuf.pkt_len;
     const std::uint16_t first_bytes = mbuf.data_len;
     const std::uint16_t headroom = mbuf.data_off;
-    const auto tailroom = static_cast<std::uint16_t>(mbuf.buf_len - headroom - first_bytes);
+    // Only what no other mbuf shares is there to be written to.
+    const bool is_whole =
+        (mbuf.ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) == 0 && rte_mbuf_refcnt_read(&mbuf) == 1;
+    const auto tailroom = static_cast<std::uint16_t>(is_whole ? mbuf.buf_len - headroom - first_bytes : 0);
     const FactWords facts(mbuf.ol_flags, mbuf.hash.rss, mbuf.vlan_tci, queue);
     const std::span<std::byte> first(data_of(mbuf), first_bytes);
     MR_DCHECK(out[i].is_empty());

@@ -9,8 +9,6 @@
 namespace millrace::stack {
 namespace {
 
-/// Frames whose first line is on its way while one is looked at.
-constexpr std::size_t kPrefetchAhead = 4;
 /// A hash in software takes some 100 ns: so often it is nothing, and a device that lies is found out within a second.
 constexpr Duration kWatchEvery = milliseconds(1);
 
@@ -29,6 +27,9 @@ HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, 
       echo_limit_(options.echo_per_second, options.echo_burst),
       error_limit_(options.icmp_errors_per_second, options.icmp_errors_burst),
       lent_(capabilities_.external_max),
+      own_mac_(mac_word(host_.mac())),
+      headers_bytes_(kPlainHeadersBytes +
+                     (options.vlan != 0 && !capabilities_.vlan_insert ? std::uint32_t{wire::kVlanTagBytes} : 0)),
       joined_(capabilities_.rx_scatter ? kBurst * (capabilities_.mtu + wire::kEthernetBytes + wire::kVlanTagBytes) : 0),
       tx_(kTxQueue),
       news_cursor_(options.news == nullptr ? 0 : options.news->cores()),
@@ -38,11 +39,21 @@ HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, 
       own_v4_[own_v4_count_++] = own.address.v4_word();
     }
   }
+  plain_wishes_ = {
+      .vlan_tci = options.vlan,
+      .l2_bytes = static_cast<std::uint8_t>(headers_bytes_ - wire::kIpv4Bytes - wire::kUdpBytes),
+      .l3_bytes = wire::kIpv4Bytes,
+      .insert_vlan = options.vlan != 0 && capabilities_.vlan_insert,
+      .fill_ip_checksum = capabilities_.tx_ip_checksum,
+  };
   MR_ASSERT(capabilities_.buffer_bytes >= capabilities_.mtu);  // a whole datagram can be copied into a packet
   MR_ASSERT(capabilities_.mtu >= ip::PathMtu::kV4Floor && options.vlan <= wire::kVlanIdMax);
 }
 
 std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
+  if (answers_begin_ != answers_end_) {
+    flush_answers(now);
+  }
   buf::release_burst(std::span(rx_).first(rx_count_));
   reassembler_.release_whole();
   joined_used_ = 0;
@@ -50,21 +61,8 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   // A frame makes one datagram at most, so what is taken always finds its place.
   rx_count_ = port_.rx_burst(now, std::span(rx_).first(std::min(kBurst, out.size())));
   counters_.frames_received += rx_count_;
-  std::size_t count = 0;
   const std::uint64_t reassembled = counters_.datagrams_reassembled;
-  for (std::size_t i = 0; i < std::min(kPrefetchAhead, rx_count_); ++i) {
-    prefetch(rx_[i].first().data());
-  }
-  for (std::size_t i = 0; i < rx_count_; ++i) {
-    if (i + kPrefetchAhead < rx_count_) {
-      prefetch(rx_[i + kPrefetchAhead].first().data());
-    }
-    if (MR_LIKELY(take_plain(now, rx_[i], out[count]))) {
-      ++count;
-    } else {
-      take_frame(now, rx_[i], out, count);
-    }
-  }
+  const std::size_t count = take_burst(now, out);
   if (MR_UNLIKELY(now >= watch_at_ && count > 0 && counters_.datagrams_reassembled == reassembled)) {
     watch_spread(now, out.first(count));  // fragments are spread in another way: without ports
   }

@@ -39,6 +39,8 @@
 #include "dataplane/udp/port_table.h"
 #include "dataplane/wire/arp.h"
 #include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/udp.h"
 
 namespace millrace::stack {
 
@@ -64,7 +66,10 @@ struct StackOptions {
 struct Datagram {
   wire::FlowKey flow{};      ///< source: the peer; destination: ours
   std::uint16_t socket = 0;  ///< what bind() returned
+  bool was_summed = false;   ///< it came with a checksum
+  std::uint16_t frame = 0;   ///< which of the poll's frames it came in
   std::span<const std::byte> bytes{};
+  std::span<std::byte> room{};  ///< behind it in its packet, for answer(); none of those that came the long way
 };
 
 /// A UDP datagram to go.
@@ -87,6 +92,13 @@ enum class Sent : std::uint8_t {
   Dropped,  ///< counted by its reason; the slices are the caller's again
 };
 
+/// Addresses and ports of an IPv4 datagram, as they lie in its headers.
+struct PlainFlow {
+  std::uint32_t source = 0;
+  std::uint32_t destination = 0;
+  std::uint32_t ports = 0;  ///< both
+};
+
 class HostStack {
  public:
   /// Frames a poll takes at most.
@@ -104,6 +116,9 @@ class HostStack {
   std::size_t poll(Instant now, std::span<Datagram> out) noexcept;
   /// Sends are gathered; flush() or the next poll() hands them to the port.
   Sent send(Instant now, const OutDatagram& datagram) noexcept;
+  /// The same with the first `bytes` of the room of a datagram of the last poll() as the answer to it: it leaves in its
+  /// packet, so that is done once. Without a checksum if the question had none.
+  Sent answer(Instant now, const Datagram& question, std::uint32_t bytes) noexcept;
   void flush(Instant now) noexcept;
   /// A token whose slices are no longer read. Call until false.
   [[nodiscard]] bool take_released(std::uint64_t& token) noexcept { return lent_.take_told(token); }
@@ -123,6 +138,7 @@ class HostStack {
   static constexpr std::size_t kTxQueue = 256;
   static constexpr std::size_t kAllocBurst = 32;
   static constexpr std::size_t kRefusalsMax = 16;
+  static constexpr std::uint32_t kPlainHeadersBytes = wire::kEthernetBytes + wire::kIpv4Bytes + wire::kUdpBytes;
 
   /// What the layers above want sent as one IP datagram's payload: their header and the caller's slices.
   struct Payload {
@@ -135,8 +151,24 @@ class HostStack {
   };
 
   // fast_path.cc
+  [[nodiscard]] std::size_t take_burst(Instant now, std::span<Datagram> out) noexcept;
   [[nodiscard]] bool take_plain(Instant now, const buf::Packet& packet, Datagram& out) noexcept;
+  Sent answer_long_way(Instant now, const Datagram& question, std::uint32_t bytes) noexcept;
   [[nodiscard]] bool send_plain(Instant now, const OutDatagram& datagram, std::uint32_t payload_bytes) noexcept;
+  /// What send_plain() and answer() ask of a path: that datagrams of so many bytes go through it at once.
+  [[nodiscard]] bool is_open(const Path& path, Instant now, const wire::IpAddress& peer,
+                             std::uint32_t ip_bytes) const noexcept {
+    return path.peer == peer && now < path.usable_until && path.epoch == epoch() && ip_bytes <= path.mtu;
+  }
+  [[nodiscard]] bool is_own_v4(std::uint32_t word) const noexcept {
+    bool is_ours = false;
+    for (std::size_t i = 0; i < own_v4_count_; ++i) {
+      is_ours |= own_v4_[i] == word;
+    }
+    return is_ours;
+  }
+  void write_headers(buf::Packet& packet, const Path& path, const PlainFlow& flow, std::uint16_t udp_bytes,
+                     std::uint16_t udp_sum) const noexcept;
   [[nodiscard]] std::uint32_t epoch() const noexcept { return neighbors_.epoch() + path_mtu_.epoch(); }
 
   // receive.cc
@@ -189,6 +221,8 @@ class HostStack {
   [[nodiscard]] bool has_fresh(Instant now) noexcept { return MR_LIKELY(tx_end_ < tx_ready_) || make_fresh(now); }
   bool make_fresh(Instant now) noexcept;
   bool enqueue(Instant now, buf::Packet& packet) noexcept;
+  bool enqueue_answer(Instant now, std::size_t frame) noexcept;
+  void flush_answers(Instant now) noexcept;
   void make_room(Instant now) noexcept;
   void release_fresh() noexcept;
 
@@ -217,9 +251,16 @@ class HostStack {
   PathCache paths_;
   std::array<std::uint32_t, ip::HostAddresses::kAddressesMax> own_v4_{};  ///< our addresses, as in a header
   std::size_t own_v4_count_ = 0;
+  buf::TxWishes plain_wishes_{};  ///< of an IPv4 datagram, but for its UDP checksum
+  const std::uint64_t own_mac_;   ///< mac_word()
+  const std::uint32_t
+      headers_bytes_;  ///< of an IPv4 datagram as we write it: with the tag unless the device inserts it
 
   std::array<buf::Packet, kBurst> rx_{};
   std::size_t rx_count_ = 0;
+  /// Of rx_, [begin, end): answers, to be sent from where they are.
+  std::size_t answers_begin_ = 0;
+  std::size_t answers_end_ = 0;
   std::vector<std::byte> joined_;  ///< frames that came in several segments, joined until the next poll()
   std::size_t joined_used_ = 0;
   /// [begin, end): to be sent. [end, ready): fresh, to be written to.

@@ -192,7 +192,11 @@ bool StackTransport::tell(const Datagram& datagram, dataplane::DatagramFlow& flo
             .peer_port = datagram.flow.source_port,
             .local_port = datagram.flow.destination_port,
             .socket = socket};
-    event = {.kind = EventKind::Datagram, .listener = socket, .bytes = bytes, .flow = &flow};
+    event = {.kind = EventKind::Datagram,
+             .listener = socket,
+             .bytes = bytes,
+             .flow = &flow,
+             .room = {reinterpret_cast<char*>(datagram.room.data()), datagram.room.size()}};
     ++counters_.datagrams_received;
     counters_.bytes_received += bytes.size();
     return true;
@@ -339,6 +343,13 @@ void StackTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
 
 void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
   const dataplane::DatagramFlow& flow = *op.flow;
+  if (MR_LIKELY(op.room_bytes != 0)) {
+    const std::ptrdiff_t question = &flow - flows_.data();
+    MR_ASSERT(question >= 0 && question < std::ssize(flows_) && op.slices.empty() && op.token == 0);
+    const Sent sent = stack_.answer(now, datagrams_[static_cast<std::size_t>(question)], op.room_bytes);
+    ++(sent == Sent::Dropped ? counters_.datagrams_not_sent : counters_.datagrams_sent);
+    return;
+  }
   const Sent sent = stack_.send(now, {.flow = {.source = address_of(flow.local),
                                                .destination = address_of(flow.peer),
                                                .source_port = flow.local_port,

@@ -72,6 +72,17 @@ struct IpAddress {
     std::memcpy(&word, bytes.data() + 12, sizeof word);
     return word;
   }
+  /// Of a v4_word(): the last eight bytes of its address, as they lie in memory; the first eight are zero.
+  [[nodiscard]] static constexpr std::uint64_t v4_low(std::uint32_t word) noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    return std::uint64_t{word} << 32 | kV4Middle;
+  }
+  [[nodiscard]] static IpAddress v4_of(std::uint32_t word) noexcept {
+    const std::uint64_t words[2] = {0, v4_low(word)};
+    IpAddress address;
+    std::memcpy(address.bytes.data(), words, sizeof words);
+    return address;
+  }
   /// From four bytes of an IPv4 header.
   [[nodiscard]] static IpAddress v4_at(const std::byte* four) noexcept {
     IpAddress address;

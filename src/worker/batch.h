@@ -20,6 +20,7 @@ namespace millrace::worker {
 /// A datagram that is answered at once: no connection, no exchange.
 struct DatagramOp {
   const dataplane::DatagramFlow* flow = nullptr;  ///< the event's; null: the operation is a connection's
+  char* room = nullptr;                           ///< the event's, for the longest datagram; null: there is none
   std::uint32_t request_bytes = 0;
   std::uint16_t request_id = 0;
 };

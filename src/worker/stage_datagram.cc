@@ -64,7 +64,10 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
     if (MR_LIKELY(owner_of(op.hash) == id_)) {
       ++counters_.requests;
       op.connection = nullptr;
-      op.datagram = {.flow = event.flow, .request_bytes = request_bytes, .request_id = datagram.request_id};
+      op.datagram = {.flow = event.flow,
+                     .room = event.room.size() >= protocol::kUdpDatagramBytesMax ? event.room.data() : nullptr,
+                     .request_bytes = request_bytes,
+                     .request_id = datagram.request_id};
       op.is_remote = false;
       batch_.add();
       return;
@@ -269,12 +272,15 @@ bool Worker::may_amplify(const dataplane::DatagramFlow& flow) noexcept {
 
 // --- at once
 
-/// Where the reply of a DatagramOp goes: into the turn's datagrams, or, when it turns out to be a large value, into an
-/// exchange.
+/// Where the reply of a DatagramOp goes: into the room its question came with or into the turn's datagrams, or, when it
+/// turns out to be a large value, into an exchange.
 class DatagramSink {
  public:
   DatagramSink(Worker& worker, const Op& op) noexcept
-      : worker_(worker), op_(op), at_(worker.datagrams_out_.room() + protocol::kUdpHeaderBytes) {}
+      : worker_(worker),
+        op_(op),
+        at_((op.datagram.room != nullptr ? op.datagram.room : worker.datagrams_out_.room()) +
+            protocol::kUdpHeaderBytes) {}
 
   static constexpr std::uint32_t kCopiedBytesMax = kDatagramValueBytesMax;
 
@@ -336,7 +342,7 @@ class DatagramSink {
 };
 
 void Worker::execute_datagram(const Op& op) noexcept {
-  if (MR_UNLIKELY(!datagrams_out_.has_room())) {
+  if (op.datagram.room == nullptr && MR_UNLIKELY(!datagrams_out_.has_room())) {
     submit_ops();
   }
   DatagramSink sink(*this, op);
@@ -351,12 +357,18 @@ void Worker::execute_datagram(const Op& op) noexcept {
   sink.finish();
 }
 
-/// `bytes` of datagrams_out_'s room are the answer, but for the header.
+/// `bytes` of the question's room, or of datagrams_out_'s, are the answer, but for the header.
 void Worker::answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept {
   if (MR_UNLIKELY(!may_answer(*datagram.flow, datagram.request_bytes, bytes))) {
     return;
   }
-  write_header(datagrams_out_.room(), {.request_id = datagram.request_id, .sequence = 0, .total = 1});
+  const protocol::UdpHeader header{.request_id = datagram.request_id, .sequence = 0, .total = 1};
+  if (MR_LIKELY(datagram.room != nullptr)) {
+    write_header(datagram.room, header);
+    queue_op({.kind = TxKind::SendDatagram, .room_bytes = bytes, .flow = datagram.flow});
+    return;
+  }
+  write_header(datagrams_out_.room(), header);
   datagrams_out_.keep(bytes);
   queue_op({.kind = TxKind::SendDatagram, .slices = datagrams_out_.take_datagram(), .flow = datagram.flow});
 }

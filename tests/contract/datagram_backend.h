@@ -1,4 +1,4 @@
-// A backend under rules 15 to 17: makes transports with a listening datagram socket, and clients that reach it. Apart
+// A backend under rules 15 to 18: makes transports with a listening datagram socket, and clients that reach it. Apart
 // from Backend, because a transport that has no streams keeps these rules too.
 //
 // Another backend adds a file with a maker and its name to datagram_backends(); what cannot be had on this host says
@@ -50,6 +50,8 @@ class DatagramBackend {
   [[nodiscard]] virtual std::size_t datagram_bytes_max() const = 0;
   /// Whether nothing is too long for it, whatever a test wants.
   [[nodiscard]] virtual bool takes_any_length() const { return false; }
+  /// Whether questions come with room (rule 18), once their client has been answered.
+  [[nodiscard]] virtual bool has_room() const { return false; }
   /// Called between polls: a wire without a thread of its own moves here what is on it.
   virtual void move() {}
 };

@@ -1,4 +1,4 @@
-// Rules 15 to 17: listening datagram sockets.
+// Rules 15 to 18: listening datagram sockets.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -311,6 +311,46 @@ TEST_P(DatagramListener, Rule17StoppedBeforeTheFirstTurn) {
   poll_for(std::chrono::milliseconds(20));
   EXPECT_EQ(told_count(), 0U);
   driver->expect_no_leaks();
+}
+
+TEST_P(DatagramListener, Rule18AnAnswerFromItsRoom) {
+  const auto client = backend->client();
+  answer(ask(*client), "hello");
+  EXPECT_EQ(receive(*client), "hello");
+  bool is_any = false;
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::string> sent;
+    for (std::size_t i = pick(random, 1, 5); i > 0; --i) {
+      client->send(random_bytes(random, pick(random, 1, 200)));
+    }
+    driver->seen().clear();
+    wait_for(1);
+    const std::vector<Event> events = driver->last_events();
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const Event& event = events[i];
+      ASSERT_EQ(event.bytes, driver->seen()[driver->seen().size() - events.size() + i].bytes);
+      sent.push_back(random_bytes(random, pick(random, 1, 1400)));
+      if (event.room.size() < sent.back().size() || pick(random, 0, 3) == 0) {
+        answer(*event.flow, sent.back());
+      } else {
+        is_any = true;
+        driver->answer_in_room(event, sent.back());
+      }
+    }
+    std::vector<std::string> got;
+    EXPECT_TRUE(until([&] {
+      while (auto bytes = client->receive()) {
+        got.push_back(*bytes);
+      }
+      return got.size() >= sent.size();
+    }));
+    std::ranges::sort(got);
+    std::ranges::sort(sent);
+    ASSERT_TRUE(got == sent);
+  }
+  EXPECT_EQ(driver->count(EventKind::Released), 0U);
+  driver->expect_no_leaks();
+  EXPECT_TRUE(is_any || !backend->has_room());
 }
 
 /// It ends with events out and answers under way: whatever is lent must not be read any more (a sanitizer sees it).

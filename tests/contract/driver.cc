@@ -130,6 +130,12 @@ std::vector<Slice> Driver::cut(const std::string& bytes, std::size_t slices) {
   return list;
 }
 
+void Driver::answer_in_room(const dataplane::Event& event, std::string_view bytes) {
+  ASSERT_LE(bytes.size(), event.room.size());
+  std::ranges::copy(bytes, event.room.begin());
+  submit({.kind = TxKind::SendDatagram, .room_bytes = static_cast<std::uint32_t>(bytes.size()), .flow = event.flow});
+}
+
 std::uint64_t Driver::send_datagram(const dataplane::DatagramFlow& flow, std::string_view bytes, bool is_lent,
                                     std::size_t slices) {
   const std::uint64_t token = ++token_;

@@ -52,6 +52,8 @@ class Driver {
   /// is spoilt as soon as submit() has returned.
   std::uint64_t send_datagram(const dataplane::DatagramFlow& flow, std::string_view bytes, bool is_lent,
                               std::size_t slices = 1);
+  /// Answers a Datagram event of the last poll in its room.
+  void answer_in_room(const dataplane::Event& event, std::string_view bytes);
   void close(ConnId conn);
   void abort(ConnId conn);
   void pause(ConnId conn, std::string_view unconsumed = {});

@@ -122,6 +122,35 @@ TEST_P(FramePortContract, SaysWhatAStackNeeds) {
   EXPECT_EQ(port().link(), port::LinkState::Up);
 }
 
+/// A received frame's buffer, with another frame that was written behind the first, goes back.
+TEST_P(FramePortContract, SendsFromTheRoomOfWhatItReceived) {
+  constexpr std::size_t kAnswer = 500;
+  bench->peer_sends(frame(100, 1));
+  std::optional<Packet> got;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  while (!got && std::chrono::steady_clock::now() < end) {
+    Packet packet;
+    if (port().rx_burst(bench->now(), {&packet, 1}) == 1 && packet.size() >= 100 && packet.first()[12] == kTypeHigh) {
+      got = std::move(packet);
+    }
+  }
+  ASSERT_TRUE(got);
+  if (got->tailroom() < kAnswer) {
+    GTEST_SKIP() << "what it receives has no room";
+  }
+  const Frame answer = frame(kAnswer, 2);
+  std::byte* const at = got->first().data() + got->size();
+  std::ranges::copy(answer, at);
+  const unsigned room = got->headroom() + got->size() + got->tailroom();
+  got->place(at, kAnswer);
+  EXPECT_EQ(got->headroom() + got->size() + got->tailroom(), room);
+  EXPECT_TRUE(send({&*got, 1}));
+  const auto sent = peer_receives(1);
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_TRUE(starts_with(sent[0], answer));
+  expect_whole_pool();
+}
+
 TEST_P(FramePortContract, AllocatesEmptyPacketsWithRoom) {
   Packet packets[5];
   ASSERT_EQ(port().alloc(packets), 5U);

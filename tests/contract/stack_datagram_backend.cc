@@ -124,6 +124,7 @@ class StackDatagramBackend final : public DatagramBackend {
   [[nodiscard]] std::uint16_t listener() const override { return kFrameSocketBase; }
   [[nodiscard]] std::size_t datagram_bytes_max() const override { return 65507; }
   [[nodiscard]] bool takes_any_length() const override { return true; }
+  [[nodiscard]] bool has_room() const override { return kind_.is_v4; }
   void move() override { peer_.move(); }
 
  private:

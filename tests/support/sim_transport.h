@@ -33,6 +33,7 @@ struct SimClient {
 struct SimDatagram {
   dataplane::DatagramFlow flow{};
   std::string bytes;
+  std::string room{};  ///< of a question that was told: for its answer
 };
 
 class SimTransport final : public dataplane::Transport {
@@ -179,12 +180,29 @@ class SimTransport final : public dataplane::Transport {
     for (std::uint32_t i = 0; i < 32 && !datagrams_in_.empty(); ++i) {
       lent_datagrams_.push_back(std::move(datagrams_in_.front()));
       datagrams_in_.pop_front();
+      SimDatagram& told = lent_datagrams_.back();
+      if (draw(3) != 0) {
+        told.room.assign(1 + draw(3000), 'r');
+      }
       events_.push_back({.kind = dataplane::EventKind::Datagram,
-                         .bytes = lent_datagrams_.back().bytes,
-                         .flow = &lent_datagrams_.back().flow});
+                         .bytes = told.bytes,
+                         .flow = &told.flow,
+                         .room = {told.room.data(), told.room.size()}});
     }
   }
+  /// Question and room end with the answer.
+  void answer_in_room(const dataplane::TxOp& op) noexcept {
+    const auto asked = std::ranges::find(lent_datagrams_, op.flow, [](const SimDatagram& told) { return &told.flow; });
+    MR_ASSERT(asked != lent_datagrams_.end() && op.room_bytes <= asked->room.size() && op.slices.empty());
+    datagrams_out_.push_back({.flow = asked->flow, .bytes = asked->room.substr(0, op.room_bytes)});
+    std::ranges::fill(asked->bytes, '?');
+    asked->room.clear();
+  }
   void send_datagram(const dataplane::TxOp& op) noexcept {
+    if (op.room_bytes != 0) {
+      answer_in_room(op);
+      return;
+    }
     LentSend send{.token = op.token, .flow = *op.flow, .parts = {}, .delay = static_cast<std::uint32_t>(draw(4))};
     for (const dataplane::Slice& slice : op.slices) {
       if (op.token != 0 && !slice.must_copy && slice.size >= datagram_lend_bytes_min_) {

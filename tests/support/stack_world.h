@@ -2,6 +2,7 @@
 // steps.
 #pragma once
 
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -57,6 +58,7 @@ class SimHost {
   std::deque<Received> received;
   std::vector<std::uint64_t> released;
   bool echoes = false;  ///< every datagram goes back where it came from
+  std::uint64_t echoed_in_room = 0;
 
   void turn(Instant now) {
     stack::Datagram datagrams[stack::HostStack::kBurst];
@@ -64,7 +66,7 @@ class SimHost {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string_view bytes(reinterpret_cast<const char*>(datagrams[i].bytes.data()), datagrams[i].bytes.size());
       received.push_back({datagrams[i].flow, datagrams[i].socket, std::string(bytes)});
-      if (echoes) {
+      if (echoes && !echo_in_room(now, datagrams[i])) {
         send(now, datagrams[i].flow.reversed(), bytes);
       }
     }
@@ -79,9 +81,21 @@ class SimHost {
     return stack.send(now, {.flow = flow, .slices = {&slice, 1}, .token = token});
   }
 
+  /// Where there is room, three of four times.
+  bool echo_in_room(Instant now, const stack::Datagram& datagram) {
+    if (datagram.bytes.size() > datagram.room.size() || datagram.bytes.empty() || ++echo_turn_ % 4 == 0) {
+      return false;
+    }
+    std::memcpy(datagram.room.data(), datagram.bytes.data(), datagram.bytes.size());
+    ++echoed_in_room;
+    return stack.answer(now, datagram, static_cast<std::uint32_t>(datagram.bytes.size())) != stack::Sent::Dropped;
+  }
+
   [[nodiscard]] std::uint64_t drops(wire::Drop why) const { return stack.counters().drops.of(why); }
 
  private:
+  std::uint64_t echo_turn_ = 0;
+
   static port::PortCapabilities with_mac(port::PortCapabilities capabilities, std::uint8_t n) {
     capabilities.mac = mac_of(n);
     return capabilities;

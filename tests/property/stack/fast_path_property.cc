@@ -3,6 +3,7 @@
 // the same frame.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 #include "dataplane/wire/ipv4.h"
@@ -21,6 +22,7 @@ struct Kind {
   const char* name;
   std::uint16_t vlan;
   bool has_offloads;
+  bool inserts_tags = has_offloads;
 };
 
 void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
@@ -30,7 +32,8 @@ class FastPath : public testing::TestWithParam<Kind> {
   static HostOptions options() {
     HostOptions wanted{.stack = {.vlan = GetParam().vlan}};
     wanted.port.tx_ip_checksum = wanted.port.tx_udp_checksum = GetParam().has_offloads;
-    wanted.port.vlan_insert = wanted.port.vlan_strip = GetParam().has_offloads;
+    wanted.port.vlan_strip = GetParam().has_offloads;
+    wanted.port.vlan_insert = GetParam().inserts_tags;
     return wanted;
   }
   std::mt19937_64 random{test_seed()};
@@ -174,9 +177,74 @@ TEST_P(FastPath, SendsAsTheLongWayDoes) {
   EXPECT_EQ(server.stack.counters().drops.of(wire::Drop::IpChecksum), 0U);
 }
 
+/// In the question's packet as anywhere else; with a checksum if the question had one.
+TEST_P(FastPath, AnswersAsTheLongWayDoes) {
+  if (GetParam().vlan != 0 && !GetParam().has_offloads) {
+    GTEST_SKIP() << "a tag in the frame takes the long way, where there is no room";
+  }
+  const Frame summed = sound_frame(options(), "get some_key\r\n");
+  Frame unsummed = summed;
+  sum_again(unsummed);
+  const std::size_t sum_at =
+      wire::kEthernetBytes + (summed[12] == std::byte{0x81} ? wire::kVlanTagBytes : 0) + wire::kIpv4Bytes + 6;
+  StackWorld world;
+  SimHost& client = world.add(1, options());
+  SimHost& server = world.add(2, options());
+  (void)client.stack.bind_udp(4000);
+  (void)server.stack.bind_udp(kPort);
+  server.echoes = true;
+  const wire::FlowKey back{
+      .source = v4(10, 0, 0, 2), .destination = v4(10, 0, 0, 1), .source_port = kPort, .destination_port = 4000};
+  for (int round = 0; round < 1000; ++round) {
+    if (round % 100 == 0) {  // a question the long way, so that each knows the other
+      world.run(seconds(2), milliseconds(50));
+      for (int i = 0; i < 3; ++i) {
+        (void)client.send(world.now, back.reversed(), "hello");
+        world.run(milliseconds(5));
+      }
+    }
+    std::string bytes(1 + random() % 1300, '\0');
+    for (char& byte : bytes) {
+      byte = static_cast<char>(random() % 4 == 0 ? 0xff : random());
+    }
+    const bool is_summed = random() % 2 == 0;
+    world.wire.put(world.now, &client.port, is_summed ? summed : unsummed);
+    world.now = world.now + microseconds(100);
+    stack::Datagram asked[2];
+    ASSERT_EQ(server.stack.poll(world.now, asked), 1U);
+    ASSERT_EQ(asked[0].was_summed, is_summed);
+    ASSERT_GE(asked[0].room.size(), bytes.size());
+    std::memcpy(asked[0].room.data(), bytes.data(), bytes.size());
+    const std::size_t free_before = server.port.free_buffers();
+    ASSERT_EQ(server.stack.answer(world.now, asked[0], static_cast<std::uint32_t>(bytes.size())), stack::Sent::Copied);
+    ASSERT_EQ(server.port.free_buffers(), free_before);  // in the question's own
+    world.wire.seen.clear();
+    world.wire.keeps_seen = true;
+    server.stack.flush(world.now);
+    ASSERT_EQ(server.send(world.now, back, bytes), stack::Sent::Copied);
+    server.stack.flush(world.now);
+    world.wire.keeps_seen = false;
+    ASSERT_EQ(world.wire.seen.size(), 2U);
+    Frame& answered = world.wire.seen[0];
+    const Frame& sent = world.wire.seen[1];
+    if (!is_summed) {
+      ASSERT_EQ(wire::load_be16(answered.data() + sum_at), 0U);
+      wire::store_be16(answered.data() + sum_at, wire::load_be16(sent.data() + sum_at));
+    }
+    ASSERT_EQ(answered, sent) << bytes.size() << " bytes";
+    client.received.clear();
+    world.run(milliseconds(1));
+    ASSERT_EQ(client.received.size(), 2U);
+    ASSERT_EQ(client.received[0].bytes, bytes);
+  }
+  EXPECT_EQ(client.stack.counters().drops.of(wire::Drop::UdpChecksum), 0U);
+  EXPECT_EQ(client.stack.counters().drops.of(wire::Drop::IpChecksum), 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, FastPath,
                          testing::Values(Kind{"Software", 0, false}, Kind{"Device", 0, true},
-                                         Kind{"SoftwareTagged", 42, false}, Kind{"DeviceTagged", 42, true}),
+                                         Kind{"SoftwareTagged", 42, false}, Kind{"DeviceTagged", 42, true},
+                                         Kind{"DeviceStrips", 42, true, false}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace

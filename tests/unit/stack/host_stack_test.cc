@@ -1,6 +1,8 @@
 // dataplane/stack/host_stack.h: two hosts on a simulated wire, and hand-made frames at one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/stack_world.h"
 
 namespace millrace::tests {
@@ -57,6 +59,75 @@ TEST(HostStack, EchoesOverBothFamilies) {
   EXPECT_EQ(pair.client.received.front().flow.source, v6(2));
   EXPECT_TRUE(pair.echoes(flow_v4(), ""));
   EXPECT_GE(pair.client.stack.counters().neighbors_asked, 2U);
+  pair.expect_no_leak();
+}
+
+/// An answer goes out in its question's packet once the peer was looked at; the order of answers does not matter, and
+/// what the port does not take at once leaves later.
+TEST(HostStack, AnswersInTheQuestionsPacket) {
+  Pair pair;
+  pair.server.echoes = false;
+  ASSERT_NE(pair.client.send(pair.world.now, flow_v4(), "first"), stack::Sent::Dropped);
+  ASSERT_TRUE(pair.world.until([&] { return !pair.server.received.empty(); }));
+  for (int i = 0; i < 2; ++i) {  // the first waits for the neighbour
+    ASSERT_NE(pair.server.send(pair.world.now, pair.server.received.front().flow.reversed(), "hello"),
+              stack::Sent::Dropped);
+    pair.world.run(milliseconds(5));
+  }
+  pair.client.received.clear();
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_EQ(pair.client.send(pair.world.now, flow_v4(), bytes_of(20 + static_cast<std::size_t>(i))),
+              stack::Sent::Copied);
+  }
+  pair.client.stack.flush(pair.world.now);
+  pair.world.now = pair.world.now + milliseconds(1);
+  stack::Datagram asked[stack::HostStack::kBurst];
+  ASSERT_EQ(pair.server.stack.poll(pair.world.now, asked), 8U);
+  const std::size_t free_before = pair.server.port.free_buffers();
+  pair.server.port.tx_room = 3;
+  for (const int i : {2, 3, 4, 1, 0, 7, 6}) {
+    ASSERT_GE(asked[i].room.size(), 1400U);
+    const std::string text = "answer " + std::to_string(i);
+    std::copy_n(text.data(), text.size(), reinterpret_cast<char*>(asked[i].room.data()));
+    ASSERT_EQ(pair.server.stack.answer(pair.world.now, asked[i], static_cast<std::uint32_t>(text.size())),
+              stack::Sent::Copied);
+  }
+  EXPECT_EQ(pair.server.port.free_buffers(), free_before);  // no packet was taken for them
+  pair.server.stack.flush(pair.world.now);
+  pair.world.run(milliseconds(1));
+  EXPECT_EQ(pair.client.received.size(), 3U);
+  pair.server.port.tx_room = SIZE_MAX;
+  pair.world.run(milliseconds(5));
+  ASSERT_EQ(pair.client.received.size(), 7U);
+  std::vector<std::string> got;
+  for (const auto& received : pair.client.received) {
+    got.push_back(received.bytes);
+    EXPECT_EQ(received.flow.source, v4(10, 0, 0, 2));
+  }
+  std::ranges::sort(got);
+  EXPECT_EQ(got, (std::vector<std::string>{"answer 0", "answer 1", "answer 2", "answer 3", "answer 4", "answer 6",
+                                           "answer 7"}));
+  pair.expect_no_leak();
+}
+
+/// A neighbour that moved, or a path that became narrow, between question and answer: the answer takes the long way.
+TEST(HostStack, AnswersInRoomWhenTheWayIsNoLongerKnown) {
+  Pair pair;
+  pair.server.echoes = false;
+  EXPECT_NE(pair.client.send(pair.world.now, flow_v4(), "first"), stack::Sent::Dropped);
+  ASSERT_TRUE(pair.world.until([&] { return !pair.server.received.empty(); }));
+  pair.client.received.clear();
+  EXPECT_NE(pair.client.send(pair.world.now, flow_v4(), "second"), stack::Sent::Dropped);
+  pair.client.stack.flush(pair.world.now);
+  pair.world.now = pair.world.now + milliseconds(1);
+  stack::Datagram asked[stack::HostStack::kBurst];
+  ASSERT_EQ(pair.server.stack.poll(pair.world.now, asked), 1U);
+  ASSERT_FALSE(asked[0].room.empty());
+  std::ranges::fill(asked[0].room, std::byte{'r'});
+  // Nothing was sent to this client yet, so no way to it was noted.
+  EXPECT_EQ(pair.server.stack.answer(pair.world.now, asked[0], 100), stack::Sent::Copied);
+  EXPECT_TRUE(pair.world.until([&] { return !pair.client.received.empty(); }));
+  EXPECT_EQ(pair.client.received.front().bytes, std::string(100, 'r'));
   pair.expect_no_leak();
 }
 
