@@ -342,12 +342,12 @@ void StackTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
 }
 
 void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
+  ++datagrams_asked_;
   const dataplane::DatagramFlow& flow = *op.flow;
   if (MR_LIKELY(op.room_bytes != 0)) {
     const std::ptrdiff_t question = &flow - flows_.data();
     MR_ASSERT(question >= 0 && question < std::ssize(flows_) && op.slices.empty() && op.token == 0);
-    const Sent sent = stack_.answer(now, datagrams_[static_cast<std::size_t>(question)], op.room_bytes);
-    ++(sent == Sent::Dropped ? counters_.datagrams_not_sent : counters_.datagrams_sent);
+    (void)stack_.answer(now, datagrams_[static_cast<std::size_t>(question)], op.room_bytes);
     return;
   }
   const Sent sent = stack_.send(now, {.flow = {.source = address_of(flow.local),
@@ -357,7 +357,6 @@ void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
                                       .slices = op.slices,
                                       .token = op.token,
                                       .may_lend = op.token != 0});
-  ++datagrams_asked_;
   if (op.token != 0) {
     ++counters_.sends_in_flight;
     if (sent != Sent::Lent) {

@@ -82,7 +82,7 @@ void HostStack::flush_answers(Instant now) noexcept {
   const std::span<buf::Packet> answers = std::span(rx_).subspan(answers_begin_, answers_end_ - answers_begin_);
   answers_begin_ = answers_end_;  // first: what is queued below may flush
   for (buf::Packet& packet : answers.subspan(port_.tx_burst(now, answers))) {
-    enqueue(now, packet);
+    counters_.datagrams_sent -= enqueue(now, packet) ? 0 : 1;
   }
 }
 

@@ -349,6 +349,7 @@ TEST_P(DatagramListener, Rule18AnAnswerFromItsRoom) {
     ASSERT_TRUE(got == sent);
   }
   EXPECT_EQ(driver->count(EventKind::Released), 0U);
+  EXPECT_EQ(counters().datagrams_not_sent, 0U);
   driver->expect_no_leaks();
   EXPECT_TRUE(is_any || !backend->has_room());
 }
