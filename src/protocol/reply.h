@@ -29,6 +29,7 @@ inline constexpr std::string_view kNotNumeric = "CLIENT_ERROR cannot increment o
 inline constexpr std::string_view kTooLarge = "SERVER_ERROR object too large for cache\r\n";
 inline constexpr std::string_view kOutOfMemoryStoring = "SERVER_ERROR out of memory storing object\r\n";
 inline constexpr std::string_view kOutOfMemoryWriting = "SERVER_ERROR out of memory writing get response\r\n";
+inline constexpr std::string_view kOutOfMemoryStats = "SERVER_ERROR out of memory writing stats\r\n";
 inline constexpr std::string_view kOutOfMemoryReading = "SERVER_ERROR Out of memory during read\r\n";
 inline constexpr std::string_view kBadShutdownMode = "CLIENT_ERROR invalid shutdown mode\r\n";
 inline constexpr std::string_view kShutdownDisabled = "SERVER_ERROR: shutdown not enabled\r\n";

@@ -1,7 +1,9 @@
 #include "worker/admin_job.h"
 
 #include <algorithm>
+#include <string>
 
+#include "protocol/reply.h"
 #include "worker/worker.h"
 
 namespace millrace::worker {
@@ -97,7 +99,7 @@ bool Worker::step_job(AdminJob& job) noexcept {
       round.is_over = true;
       return true;
     }
-    if (!connection->replies.is_below_half_limit()) {
+    if (!may_grow(connection->replies)) {
       return false;
     }
     connection->active_s = now_.ns / 1'000'000'000;
@@ -129,7 +131,13 @@ void Worker::finish_job(AdminJob& job) noexcept {
   if (job.kind == JobKind::Round || job.round.is_over) {  // else cut short, and that is not the end of a dump
     job.finish(*job.round.reply);
     if (!job.round.noreply) {
-      connection->replies.append(memory_, job.round.reply->take());
+      std::string text = job.round.reply->take();
+      weigh_replies();
+      if (MR_UNLIKELY(is_tight_) && text.size() > kTightTextBytesMax) {
+        job.round.reply->line(protocol::reply::kOutOfMemoryStats);
+        text = job.round.reply->take();
+      }
+      connection->replies.append(memory_, text);
     }
   }
   unblock(*connection, kBlockedByJob);

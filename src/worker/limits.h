@@ -32,6 +32,13 @@ static_assert(kCopiedValueBytesMax + 1024 < kTxBufferBytes);
 /// item.
 inline constexpr std::uint32_t kGatheredValueBytesMax = mesh::kMessageValueBytesMax;
 
+/// What the replies of all connections may take of the heap together, with those that neighbours are still making.
+/// Above it a connection is read only when none of its replies is waiting, and then one request at a time: so each adds
+/// at most one reply to it.
+inline constexpr std::uint64_t kReplyMemoryMax = std::uint64_t{32} << 20;
+/// A longer text of an administrator's command is not said while replies take that much.
+inline constexpr std::uint32_t kTightTextBytesMax = 16 * 1024;
+
 /// Memory for a value up to this is reserved when it is asked for; for a larger one in steps, so many a turn, or one
 /// that had to take memory from somebody.
 inline constexpr std::uint32_t kReservedAtOnceBytesMax = store::kPageBytes;

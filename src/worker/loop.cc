@@ -36,6 +36,7 @@ bool Worker::turn(bool may_sleep) noexcept {
   const Instant before = now_;
   read_clock();
   count_turn(now_ - before);
+  weigh_replies();
   if (MR_UNLIKELY(watch_log_.has_changed(shared_.watch_board))) {
     read_watch_board();
   }

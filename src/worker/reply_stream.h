@@ -70,6 +70,10 @@ class ReplyMemory {
   [[nodiscard]] TxBuffer* shared(std::uint32_t bytes) noexcept;
   [[nodiscard]] TxBufferPool& buffers() noexcept { return buffers_; }
   [[nodiscard]] std::uint64_t nodes_in_use() const noexcept { return nodes_in_use_; }
+  /// Of the heap, without what is kept for the next burst.
+  [[nodiscard]] std::uint64_t bytes_in_use() const noexcept {
+    return buffers_.in_use() * sizeof(TxBuffer) + nodes_in_use_ * sizeof(ReplyNode);
+  }
   /// Buffers that hold somebody's bytes: the shared one does not count while nothing in it is waiting.
   [[nodiscard]] std::uint64_t buffers_in_use() const noexcept;
 

@@ -112,7 +112,7 @@ bool Worker::is_single_operation(std::string_view commands, protocol::Request& r
 }
 
 Exchange* Worker::begin_exchange(const Asker& asker) noexcept {
-  Exchange* const exchange = exchanges_.take(session_options_);
+  Exchange* const exchange = MR_LIKELY(!is_tight_) ? exchanges_.take(session_options_) : nullptr;
   if (exchange == nullptr) {
     ++counters_.udp_drop_no_exchange;
     return nullptr;

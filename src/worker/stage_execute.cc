@@ -70,6 +70,7 @@ void Worker::execute_batch() noexcept {
     want_send(connection);
   }
   batch_.clear();
+  weigh_replies();
 }
 
 }  // namespace millrace::worker

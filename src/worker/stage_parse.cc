@@ -9,6 +9,10 @@ namespace millrace::worker {
 void Worker::take_bytes(Connection& connection, std::string_view bytes) noexcept {
   connection.active_s = now_.ns / 1'000'000'000;
   while (!bytes.empty()) {
+    if (MR_UNLIKELY(is_tight_) && !connection.is_blocked() && !connection.is_exchange &&
+        !connection.replies.is_empty()) {
+      block_for_output(connection);
+    }
     if (connection.is_blocked()) {
       hand_back(connection, bytes);
       return;
@@ -55,7 +59,7 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
     execute_admin(connection, request);
     return;
   }
-  if (batch_.is_full() || !batch_.has_key_room()) {
+  if (batch_.is_full() || !batch_.has_key_room() || MR_UNLIKELY(is_tight_)) {
     execute_batch();
   }
   Op& op = batch_.add();

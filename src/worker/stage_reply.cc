@@ -17,8 +17,7 @@ void Worker::want_send(Connection& connection) noexcept {
       exchange.blocked |= kBlockedByClose;  // what follows in the datagram is not looked at
     }
   } else if (MR_UNLIKELY(connection.replies.is_over_limit()) && (connection.blocked & kBlockedByOutput) == 0) {
-    connection.blocked |= kBlockedByOutput;
-    ++counters_.paused_for_output;
+    block_for_output(connection);
   }
   if (!connection.is_in_send_list) {
     connection.is_in_send_list = true;
@@ -41,7 +40,7 @@ void Worker::send_replies() noexcept {
     }
     send_replies_of(connection);
     // Here and not where a Send is released: misses from neighbours leave nothing to send.
-    if ((connection.blocked & kBlockedByOutput) != 0 && connection.replies.is_below_half_limit()) {
+    if ((connection.blocked & kBlockedByOutput) != 0 && may_grow(connection.replies)) {
       unblock(connection, kBlockedByOutput);
     }
     close_if_done(connection);

@@ -257,6 +257,19 @@ class Worker final : private LoanReader {
 
   // --- stage_reply.cc: replies in order, to the transport
   void want_send(Connection& connection) noexcept;
+  void block_for_output(Connection& connection) noexcept {
+    connection.blocked |= kBlockedByOutput;
+    ++counters_.paused_for_output;
+  }
+  /// A connection that was stopped because of its output may go on.
+  [[nodiscard]] bool may_grow(const ReplyStream& replies) const noexcept {
+    return MR_UNLIKELY(is_tight_) ? replies.is_empty() : replies.is_below_half_limit();
+  }
+  /// Sees whether the replies of all connections together take as much memory as they may.
+  void weigh_replies() noexcept {
+    is_tight_ =
+        memory_.bytes_in_use() + holes_outstanding_ * mesh::kSlotBytes * mesh::kAnswerSlotsMax > kReplyMemoryMax;
+  }
   void send_replies() noexcept;
   void send_replies_of(Connection& connection) noexcept;
   void close_if_done(Connection& connection) noexcept;
@@ -302,6 +315,7 @@ class Worker final : private LoanReader {
   PrefixStats prefix_stats_;
   bool observes_ = false;  ///< prefixes are counted, hot keys looked for, or somebody watches
   std::uint64_t holes_outstanding_ = 0;
+  bool is_tight_ = false;  ///< replies take all the memory they may (limits.h)
 
   std::vector<dataplane::Event> events_;
   std::vector<Connection*> to_send_;

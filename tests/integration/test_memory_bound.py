@@ -10,6 +10,8 @@ LIMIT_MIB = 64
 # and kept reply buffers, 12 MiB (docs/limits.md), and as much again that the allocator keeps for a while after a burst.
 PROCESS_BYTES = 10 * MIB
 WORKER_BYTES = 24 * MIB
+# Replies that nobody reads take so much of each worker, with a little for each connection above.
+REPLY_BYTES = 32 * MIB
 
 
 @under_both
@@ -56,6 +58,54 @@ class MemoryBound(ServerCase):
             peak = max(peak, self.server.rss_bytes())
         self.assertGreater(int(stats['evictions']), int(before['evictions']))
         print('at -m %d with %s: at most %.1f MiB resident' % (LIMIT_MIB, self.worker_arguments, peak / MIB))
+
+    def test_many_connections_that_ask_and_do_not_read(self):
+        c = self.connect()
+        value = blob(4000, self.prng)
+        names = [b'reply%d' % number for number in range(8)]
+        for name in names:
+            self.assertEqual(c.ask(b'set %s 0 0 4000\r\n%s\r\n' % (name, value)), b'STORED')
+        self.fill(c, [900], 20 * MIB)
+        before = self.server.rss_bytes()
+        asked = b''.join(b'get %s\r\n' % name for name in names) * 100
+        whole = sum(len(b'VALUE %s 0 4000\r\n' % name) + 4000 + 7 for name in names) * 100
+        crowd = [self.connect(receive_buffer=4096) for _ in range(300)]
+        for one in crowd:
+            one.socket.setblocking(False)
+        left = {one: asked for one in crowd}
+        for _ in range(5):
+            for one in crowd:
+                try:
+                    sent = one.socket.send(left[one])
+                    left[one] = left[one][sent:]
+                except BlockingIOError:
+                    pass
+        # Whoever is patient is served meanwhile.
+        for _ in range(50):
+            self.assertEqual(c.fetch(b'reply1')[b'reply1'][1], value)
+        grown = self.server.rss_bytes() - before
+        workers = int(self.worker_arguments[1])
+        print('%d connections that do not read: %.1f MiB more with %s' % (len(crowd), grown / MIB, self.worker_arguments))
+        if not millrace_server.binary.is_sanitized:
+            self.assertLess(grown, workers * (REPLY_BYTES + WORKER_BYTES) + len(crowd) * 16 * 1024)
+        # And everybody gets all that he asked for once he reads.
+        for one in crowd[:20]:
+            one.socket.settimeout(20)
+            got = 0
+            while got < whole:
+                if left[one]:
+                    one.socket.setblocking(False)
+                    try:
+                        left[one] = left[one][one.socket.send(left[one]):]
+                    except BlockingIOError:
+                        pass
+                    one.socket.settimeout(20)
+                part = one.socket.recv(1 << 20)
+                self.assertTrue(part, 'closed')
+                got += len(part)
+            self.assertEqual(got, whole)
+        for one in crowd:
+            one.close()
 
     def test_many_connections_in_the_middle_of_something(self):
         c = self.connect()
