@@ -1,4 +1,4 @@
-// Upkeep in bounded slices: the index's growth, pages between classes, a lowered limit, dead items nobody asks for.
+// Upkeep in bounded slices: the index's growth, pages between classes, a lowered limit, what a flush has left behind.
 // Owner only.
 #include <algorithm>
 
@@ -77,18 +77,6 @@ MR_COLD void Partition::renumber() noexcept {
   flushed_cas_ = 0;
 }
 
-void Partition::reap(Item& item) noexcept {
-  ClassStats& stats = class_stats_[class_of(item)];
-  ++counters_.crawler_reclaimed;
-  ++stats.crawler_reclaimed;
-  if (!item.was_fetched()) {
-    ++counters_.expired_unfetched;
-    ++stats.expired_unfetched;
-  }
-  const KeyHash hash = hash_key(item.key(), seed_);
-  unlink(hash, index_.find_ref(hash, pages_.ref_of(&item)));
-}
-
 /// Takes dead items out of the rest of one page, as far as `slots_max` reaches. Returns the slots it looked at, or 1.
 std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexcept {
   const std::uint32_t page = crawl_page_;
@@ -113,20 +101,25 @@ std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexce
   }
   crawl_unit_ = 0;
   crawl_page_ = page + 1 < pages_.pages() ? page + 1 : 0;
+  --crawl_left_;
   return std::max(looked, 1U);
 }
 
 std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcept {
   advance(now);
-  for (std::uint32_t n = 0; n < kSurplusPagesMax && pages_.surplus() != 0; ++n) {
-    if (!steal_page(now)) {
-      break;
-    }
+  std::uint32_t emptied = 0;
+  while (emptied < kSurplusPagesMax && pages_.surplus() != 0 && steal_page(now)) {
+    ++emptied;
   }
   std::uint32_t looked = 0;
-  while (crawls_ && looked < items_max) {
+  if (crawls_) {
+    looked = pages_.wheel().advance(now, items_max);
+    looked += sweep_due(now, items_max - looked);
+  }
+  while (crawls_ && crawl_left_ != 0 && looked < items_max) {
     looked += crawl_page(now, items_max - looked);
   }
+  has_upkeep_ = looked >= items_max || (emptied != 0 && pages_.surplus() != 0);
   return looked;
 }
 

@@ -6,13 +6,14 @@
 // chunk may only be read once its kind is known.
 //
 //  word (8 bytes, little endian)
-//   63                                             16 15        8 7             0
-//  +-------------------------------------------------+-----------+---------------+
-//  |  cas (48): number of the last change            | key_bytes | state         |
-//  +-------------------------------------------------+-----------+---------------+
-//  |  expires_at (32): whole seconds, 0 never                    | value_bytes   |  16 bits; 0xffff: chained
-//  +-------------------------------------------------------------+---------------+
-//  then, each only when there:  total value_bytes (4), next chunk (4) | client flags (4) | key | value
+//   63                                    17     16     15        8 7             0
+//  +----------------------------------------+----------+-----------+---------------+
+//  |  cas (47): number of the last change   | has_time | key_bytes | state         |
+//  +----------------------------------------+----------+-----------+---------------+
+//  value_bytes (2); 0xffff: chained
+//  then, each only when there:  expires_at (4): whole seconds, 0 never | total value_bytes (4), next chunk (4)
+//                               | client flags (4)
+//  then key and value
 //
 //  state:   7        6       5           4         3   2    1    0
 //         +--------+-------+-----------+---------+---------+---------+
@@ -20,6 +21,8 @@
 //         +--------+-------+-----------+---------+---------+---------+
 //  kind: 0 free, 1 item (in the index), 2 held (not in the index: a reservation, or gone but still pinned),
 //        3 continuation of a chained item.   win, stale: set aside for the meta protocol.
+//
+// A chained head always has a time: four bytes in eight thousand, and its chain is always at the same place.
 //
 // Why not chain with the 8-byte header of two references alone: a sweep needs the state byte too.
 #pragma once
@@ -30,6 +33,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/assert.h"
 #include "base/attributes.h"
 #include "store/limits.h"
 #include "store/types.h"
@@ -57,12 +61,14 @@ inline constexpr std::uint8_t kFetched = 0b0001'0000;
 inline constexpr std::uint8_t kHasFlags = 0b0010'0000;
 }  // namespace state
 
-inline constexpr std::uint32_t kItemHeaderBytes = 14;
+inline constexpr std::uint32_t kItemHeaderBytes = 10;
+inline constexpr std::uint32_t kTimeBytes = 4;   ///< of an item that can expire
 inline constexpr std::uint32_t kChainBytes = 8;  ///< a chained head's total and next
 inline constexpr std::uint32_t kClientFlagsBytes = 4;
 inline constexpr std::uint32_t kContinuationBytes = 12;  ///< header of a continuation chunk
 inline constexpr std::uint16_t kChainedMark = 0xffff;
-inline constexpr Cas kCasMax = (Cas{1} << 48) - 1;
+inline constexpr std::uint32_t kCasShift = 17;
+inline constexpr Cas kCasMax = (Cas{1} << (64 - kCasShift)) - 1;
 
 /// The kind of the chunk that starts here.
 [[nodiscard]] MR_ALWAYS_INLINE Kind kind_at(const std::byte* chunk) noexcept {
@@ -73,14 +79,12 @@ class __attribute__((packed, aligned(2))) Item {
  public:
   // --- for everybody
   [[nodiscard]] std::string_view key() const noexcept { return {bytes() + key_offset(), key_bytes()}; }
-  [[nodiscard]] std::uint32_t client_flags() const noexcept {
-    return has_client_flags() ? load32(kItemHeaderBytes + chain_bytes()) : 0;
-  }
+  [[nodiscard]] std::uint32_t client_flags() const noexcept { return has_client_flags() ? load32(flags_offset()) : 0; }
   [[nodiscard]] std::uint32_t value_bytes() const noexcept {
-    return MR_UNLIKELY(is_chained()) ? load32(kItemHeaderBytes) : value_bytes_;
+    return MR_UNLIKELY(is_chained()) ? load32(kChainAt) : value_bytes_;
   }
-  [[nodiscard]] Cas cas() const noexcept { return word() >> 16; }
-  [[nodiscard]] Seconds expires_at() const noexcept { return expires_at_; }
+  [[nodiscard]] Cas cas() const noexcept { return word() >> kCasShift; }
+  [[nodiscard]] Seconds expires_at() const noexcept { return has_time() ? load32(kItemHeaderBytes) : kNever; }
   [[nodiscard]] bool was_fetched() const noexcept { return (state() & state::kFetched) != 0; }
   /// Header, key and value together: what counts against -I and in `bytes`.
   [[nodiscard]] std::uint64_t item_bytes() const noexcept { return std::uint64_t{value_offset()} + value_bytes(); }
@@ -90,29 +94,48 @@ class __attribute__((packed, aligned(2))) Item {
 
   // --- for the store
   /// Lays the header out for a held item; the caller then fills key and value.
-  void start(std::uint32_t key_bytes, bool with_flags, bool chained, std::uint32_t value_bytes) noexcept {
+  void start(std::uint32_t key_bytes, bool with_time, bool with_flags, bool chained,
+             std::uint32_t value_bytes) noexcept {
+    MR_DCHECK(with_time || !chained);
     set_word((std::uint64_t{key_bytes} << 8) | static_cast<std::uint8_t>(Kind::Held) |
-             (with_flags ? state::kHasFlags : std::uint8_t{0}));
-    expires_at_ = 0;
+             (with_time ? kHasTime : std::uint64_t{0}) | (with_flags ? state::kHasFlags : std::uint8_t{0}));
     value_bytes_ = chained ? kChainedMark : static_cast<std::uint16_t>(value_bytes);
+    if (with_time) {
+      store32(kItemHeaderBytes, kNever);
+    }
     if (chained) {
-      store32(kItemHeaderBytes, value_bytes);
-      store32(kItemHeaderBytes + 4, 0);
+      store32(kChainAt, value_bytes);
+      store32(kChainAt + 4, 0);
     }
     if (with_flags) {
-      store32(kItemHeaderBytes + chain_bytes(), 0);
+      store32(flags_offset(), 0);
     }
   }
   void set_key(std::string_view key) noexcept { std::memcpy(bytes() + key_offset(), key.data(), key.size()); }
-  void set_client_flags(std::uint32_t flags) noexcept { store32(kItemHeaderBytes + chain_bytes(), flags); }
-  void set_cas(Cas cas) noexcept { set_word((word() & 0xffff) | (cas << 16)); }
-  void set_expires_at(Seconds at) noexcept { expires_at_ = at; }
+  void set_client_flags(std::uint32_t flags) noexcept { store32(flags_offset(), flags); }
+  void set_cas(Cas cas) noexcept { set_word((word() & ((1U << kCasShift) - 1)) | (cas << kCasShift)); }
+  /// Only when has_time().
+  void set_expires_at(Seconds at) noexcept { store32(kItemHeaderBytes, at); }
+  /// Makes room for a time in an item that is not chained and whose chunk has it.
+  void insert_time() noexcept {
+    MR_DCHECK(!has_time() && !is_chained());
+    char* from = bytes() + kItemHeaderBytes;
+    std::memmove(from + kTimeBytes, from, item_bytes() - kItemHeaderBytes);
+    set_word(word() | kHasTime);
+    store32(kItemHeaderBytes, kNever);
+  }
+  /// What is neither size nor place, from another item of the same key: number, hits, marks.
+  void take_history(const Item& from) noexcept {
+    constexpr std::uint64_t kOwn = kHasTime | 0xff00 | state::kHasFlags | state::kKindMask;
+    set_word((word() & kOwn) | (from.word() & ~kOwn));
+  }
   void set_kind(Kind kind) noexcept {
     set_state(static_cast<std::uint8_t>((state() & ~state::kKindMask) | static_cast<std::uint8_t>(kind)));
   }
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(state() & state::kKindMask); }
   [[nodiscard]] std::uint32_t key_bytes() const noexcept { return static_cast<std::uint8_t>(word() >> 8); }
   [[nodiscard]] bool has_client_flags() const noexcept { return (state() & state::kHasFlags) != 0; }
+  [[nodiscard]] bool has_time() const noexcept { return (word() & kHasTime) != 0; }
   [[nodiscard]] char* value() noexcept { return bytes() + value_offset(); }
   [[nodiscard]] std::uint32_t value_offset() const noexcept { return key_offset() + key_bytes(); }
 
@@ -136,8 +159,8 @@ class __attribute__((packed, aligned(2))) Item {
   void resize_value(std::uint32_t value_bytes) noexcept { value_bytes_ = static_cast<std::uint16_t>(value_bytes); }
 
   /// Second chunk of a chained item.
-  [[nodiscard]] ItemRef next() const noexcept { return static_cast<ItemRef>(load32(kItemHeaderBytes + 4)); }
-  void set_next(ItemRef next) noexcept { store32(kItemHeaderBytes + 4, static_cast<std::uint32_t>(next)); }
+  [[nodiscard]] ItemRef next() const noexcept { return static_cast<ItemRef>(load32(kChainAt + 4)); }
+  void set_next(ItemRef next) noexcept { store32(kChainAt + 4, static_cast<std::uint32_t>(next)); }
 
  private:
   // A neighbour that reads a pinned item learns from this word where the key begins, while the owner counts hits in it:
@@ -149,13 +172,17 @@ class __attribute__((packed, aligned(2))) Item {
     __atomic_store_n(reinterpret_cast<std::uint64_t*>(this), word, __ATOMIC_RELAXED);
   }
 
+  static constexpr std::uint64_t kHasTime = std::uint64_t{1} << (kCasShift - 1);
+  static constexpr std::uint32_t kChainAt = kItemHeaderBytes + kTimeBytes;
   static constexpr std::uint8_t kReferenceBits = state::kClockMask | state::kFetched;
 
   [[nodiscard]] std::uint8_t state() const noexcept { return static_cast<std::uint8_t>(word()); }
   void set_state(std::uint8_t s) noexcept { set_word((word() & ~std::uint64_t{0xff}) | s); }
-  [[nodiscard]] std::uint32_t chain_bytes() const noexcept { return is_chained() ? kChainBytes : 0; }
+  [[nodiscard]] std::uint32_t flags_offset() const noexcept {
+    return kItemHeaderBytes + (has_time() ? kTimeBytes : 0) + (is_chained() ? kChainBytes : 0);
+  }
   [[nodiscard]] std::uint32_t key_offset() const noexcept {
-    return kItemHeaderBytes + chain_bytes() + (has_client_flags() ? kClientFlagsBytes : 0);
+    return flags_offset() + (has_client_flags() ? kClientFlagsBytes : 0);
   }
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this); }
   [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this); }
@@ -167,7 +194,6 @@ class __attribute__((packed, aligned(2))) Item {
   void store32(std::uint32_t at, std::uint32_t v) noexcept { std::memcpy(bytes() + at, &v, sizeof v); }
 
   [[maybe_unused]] std::uint64_t word_;  ///< by word() and set_word() only
-  std::uint32_t expires_at_;
   std::uint16_t value_bytes_;
 };
 static_assert(sizeof(Item) == kItemHeaderBytes);
@@ -189,11 +215,13 @@ static_assert(sizeof(Continuation) == kContinuationBytes);
 /// Bytes of an item before it is laid out; whether it is chained costs kChainBytes more.
 struct ItemShape {
   std::uint32_t key_bytes = 0;
+  bool with_time = false;
   bool with_flags = false;
   std::uint32_t value_bytes = 0;
 
   [[nodiscard]] std::uint64_t contiguous_bytes() const noexcept {
-    return std::uint64_t{kItemHeaderBytes} + (with_flags ? kClientFlagsBytes : 0) + key_bytes + value_bytes;
+    return std::uint64_t{kItemHeaderBytes} + (with_time ? kTimeBytes : 0) + (with_flags ? kClientFlagsBytes : 0) +
+           key_bytes + value_bytes;
   }
 };
 

@@ -38,6 +38,13 @@ inline constexpr std::uint32_t kPinsMax = 8192;
 /// One eviction looks at this many slots before it stops honouring reference counters: bounds the pause when all is
 /// hot.
 inline constexpr std::uint32_t kSweepSlotsMax = 2048;
+/// Records of pages that a storing command moves on in the wheel of expiry before it looks for a due one.
+inline constexpr std::uint32_t kWheelMovesMax = 64;
+/// After a sweep a page rests: 2 s when that took a sixteenth of its chunks, twice as long with each that did not, at
+/// most 64 s.
+inline constexpr std::uint32_t kSweepGapMin = 1;
+inline constexpr std::uint32_t kSweepGapMax = 6;
+inline constexpr std::uint32_t kSweepWorthShift = 4;
 /// With eviction off, a storing command looks for expired items in this many slots.
 inline constexpr std::uint32_t kReclaimSlotsMax = 256;
 /// Memory for a large value is found in steps of so many chunks or evictions, or one page emptied: a step then takes

@@ -6,7 +6,8 @@ PagePool::PagePool(std::span<std::byte> arena)
     : arena_(arena.data()),
       pages_(static_cast<std::uint32_t>(arena.size() / kPageBytes)),
       limit_(pages_),
-      table_(std::make_unique<Page[]>(pages_)) {}
+      table_(std::make_unique<Page[]>(pages_)),
+      wheel_(table_.get()) {}
 
 std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
   MR_ASSERT(use != PageUse::Free);
@@ -29,6 +30,7 @@ std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
 void PagePool::give_back(std::uint32_t page) noexcept {
   MR_ASSERT(page < fresh_);
   MR_ASSERT(table_[page].use != PageUse::Free);
+  wheel_.remove(page);
   table_[page] = Page{};
   table_[page].next = free_head_;
   free_head_ = page;
@@ -49,6 +51,7 @@ void PagePool::check() const {
     MR_ASSERT(free <= fresh_);
   }
   MR_ASSERT(free + in_use_ == fresh_);
+  wheel_.check(pages_);
 }
 
 }  // namespace millrace::store

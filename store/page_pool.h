@@ -1,6 +1,6 @@
-// The arena cut into 64 KiB pages: which are free, and one small record for each.
+// The arena cut into 64 KiB pages: which are free, one small record for each, and when each is to be swept.
 //
-// Thread: the partition's owner. Ownership: the arena is lent; the table of records is ours (24 B a page, allocated
+// Thread: the partition's owner. Ownership: the arena is lent; the table of records is ours (40 B a page, allocated
 // once). Invariants: (1) a page is in exactly one place: free list, a class's ring, or the index's directory; (2) pages
 // in use never exceed the limit because of a take(); lowering the limit leaves a surplus that housekeeping works off.
 // Pages are handed out lowest address first as long as none came back, so that untouched memory stays untouched.
@@ -14,29 +14,10 @@
 #include "base/assert.h"
 #include "store/item.h"
 #include "store/limits.h"
+#include "store/page.h"
+#include "store/page_wheel.h"
 
 namespace millrace::store {
-
-enum class PageUse : std::uint8_t {
-  Free,
-  Slab,   ///< chunks of a class; class 0: overflow buckets
-  Index,  ///< 1024 buckets
-};
-
-/// A page's record. The two pairs of links belong to whoever holds the page.
-struct Page {
-  PageUse use = PageUse::Free;
-  std::uint8_t class_id = 0;
-  std::uint16_t used = 0;        ///< chunks handed out
-  std::uint16_t free_unit = 0;   ///< first free chunk that was used before; kNoUnit: none
-  std::uint16_t fresh_unit = 0;  ///< from here on no chunk was ever handed out
-  std::uint32_t prev = kNoPage;  ///< ring of the class, or `next` alone: free list
-  std::uint32_t next = kNoPage;
-  std::uint32_t room_prev = kNoPage;  ///< pages of the class that have a free chunk
-  std::uint32_t room_next = kNoPage;
-};
-static_assert(sizeof(Page) == 24);
-inline constexpr std::uint16_t kNoUnit = 0xffff;
 
 class PagePool {
  public:
@@ -63,6 +44,10 @@ class PagePool {
     return static_cast<std::uint32_t>(ref) >> (kPageShift - kUnitShift);
   }
 
+  /// Pages whose items can expire; one that is given back is taken out by itself.
+  [[nodiscard]] PageWheel& wheel() noexcept { return wheel_; }
+  [[nodiscard]] const PageWheel& wheel() const noexcept { return wheel_; }
+
   [[nodiscard]] std::uint32_t pages() const noexcept { return pages_; }
   [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
   void set_limit(std::uint32_t pages) noexcept;
@@ -81,6 +66,7 @@ class PagePool {
   std::uint32_t free_head_ = kNoPage;  ///< pages that came back
   std::uint32_t fresh_ = 0;            ///< pages from here on were never taken
   std::unique_ptr<Page[]> table_;
+  PageWheel wheel_;
 };
 
 }  // namespace millrace::store

@@ -147,8 +147,10 @@ class Partition {
 
   // --- housekeeping
   /// A bounded slice of work that nobody waits for: gives back pages over the limit, takes expired and flushed items
-  /// out. Returns how many items it looked at.
+  /// out. Returns how many items (or records of pages) it looked at.
   std::uint32_t housekeep(Seconds now, std::uint32_t items_max) noexcept;
+  /// The last slice left something to do.
+  [[nodiscard]] bool has_upkeep() const noexcept { return has_upkeep_; }
   /// Changes how much of the arena may be used (cache_memlimit). False when it is more than the arena or less than one
   /// page for each class in use and what the index holds (which never shrinks); shrinking is carried out by
   /// housekeep().
@@ -192,6 +194,12 @@ class Partition {
   struct Verdict {
     Outcome outcome = Outcome::Stored;
     IndexSlot old{};
+  };
+  /// Where the sweep over a class's due pages has got to.
+  struct DueSweep {
+    std::uint32_t page = kNoPage;
+    std::uint32_t unit = 0;
+    std::uint32_t taken = 0;  ///< items taken out of this page
   };
   /// Where filling a value has got to: a piece, and how much of it is written.
   struct FillCursor {
@@ -242,10 +250,15 @@ class Partition {
   /// Puts a filled held item in the place of `old` or of nothing. False, and the item freed, when the index has no
   /// room.
   bool link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexcept;
+  /// A filled held item takes the place of the one that `slot` names.
+  void supersede(IndexSlot slot, Item& item) noexcept;
   StoreReply finish(KeyHash hash, Item& item, IndexSlot old, std::uint32_t flags, Seconds expires_at,
                     Seconds now) noexcept;
   Outcome refuse(const Key& key, Outcome why, StoreMode mode) noexcept;
   Outcome settle_reserved(const Reservation& reservation) noexcept;
+
+  // partition_touch.cc
+  Item* give_time(const Key& key, IndexSlot slot, Seconds now) noexcept;
 
   // partition_concat.cc: append and prepend; `from` or else `bytes` is what is added
   StoreReply concat(const Key& key, IndexSlot old, std::string_view bytes, const Item* from, bool at_end,
@@ -270,6 +283,25 @@ class Partition {
   /// Out of the index; its memory stays as long as a pin holds it.
   void unlink(KeyHash hash, IndexSlot slot) noexcept;
   void let_go(Item& item) noexcept;
+
+  // partition_expire.cc: pages whose items' time has come
+  /// An item's expiry, which must have room for one. Its page is swept when the second has come.
+  void set_expiry(Item& item, Seconds at) noexcept {
+    if (item.has_time()) {
+      item.set_expires_at(at);
+    }
+    if (at != kNever) {
+      MR_ASSERT(item.has_time());
+      pages_.wheel().note(PagePool::page_of(pages_.ref_of(&item)), at);
+    }
+  }
+  /// Frees a chunk of the class by taking an item out whose time has come. False: none is known of.
+  bool take_expired(std::uint32_t id, Seconds now) noexcept;
+  std::uint32_t sweep_due(Seconds now, std::uint32_t slots_max) noexcept;
+  std::uint32_t sweep_class(std::uint32_t id, Seconds now, std::uint32_t slots_max, bool for_one) noexcept;
+  void end_sweep(std::uint32_t page, std::uint32_t taken, Seconds now) noexcept;
+  /// A dead item that was found without being asked for goes; `for_one`: because somebody needs its memory.
+  void reap(Item& item, bool for_one = false) noexcept;
 
   // partition_evict.cc: whose memory to take
   bool evict_from(std::uint32_t id, Seconds now, bool only_dead) noexcept;
@@ -300,8 +332,6 @@ class Partition {
   bool find_page(Seconds now) noexcept;
   void renumber() noexcept;
   std::uint32_t crawl_page(Seconds now, std::uint32_t slots_max) noexcept;
-  /// A dead item that was found without being asked for goes.
-  void reap(Item& item) noexcept;
 
   // partition_walk.cc
   template <typename Meet>
@@ -332,6 +362,10 @@ class Partition {
   std::uint32_t crawl_page_ = 0;
   std::uint32_t crawl_unit_ = 0;
   ItemVisitor* eviction_watcher_ = nullptr;
+  std::uint32_t crawl_left_ = 0;  ///< pages not looked at since the last flush
+  bool has_upkeep_ = false;
+  std::uint32_t swept_class_ = 0;  ///< whose turn it was last
+  std::array<DueSweep, kClassesMax + 1> due_sweeps_{};
   PartitionCounters counters_;
   std::array<ClassStats, kClassesMax + 1> class_stats_{};  ///< sizes and chunk counts are filled in when asked for
 };

@@ -10,7 +10,8 @@
 
 namespace millrace::store {
 
-static_assert(kItemHeaderBytes + kClientFlagsBytes + kKeyBytesMax + kNumberBytesMax <= kPageBytes / 8, "not chained");
+static_assert(kItemHeaderBytes + kTimeBytes + kClientFlagsBytes + kKeyBytesMax + kNumberBytesMax <= kPageBytes / 8,
+              "not chained");
 
 ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decrement, Seconds now) noexcept {
   advance(now);
@@ -41,7 +42,8 @@ ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decreme
   }
   const auto value_bytes = std::max(item.value_bytes(), static_cast<std::uint32_t>(text.size()));
   const std::uint64_t epoch = index_.epoch();
-  Item* renewed = allocate_beside(item, {item.key_bytes(), item.has_client_flags(), value_bytes}, key.bytes, now);
+  const ItemShape shape{item.key_bytes(), item.has_time(), item.has_client_flags(), value_bytes};
+  Item* renewed = allocate_beside(item, shape, key.bytes, now);
   if (renewed == nullptr) {
     ++counters_.store_no_memory;
     return {Outcome::OutOfMemory};

@@ -21,7 +21,7 @@ StoreReply Partition::concat(const Key& key, IndexSlot old, std::string_view byt
     bytes = {from->value(), from->value_bytes()};
     from = nullptr;
   }
-  const ItemShape shape{item.key_bytes(), item.has_client_flags(),
+  const ItemShape shape{item.key_bytes(), item.has_time(), item.has_client_flags(),
                         item.value_bytes() + static_cast<std::uint32_t>(added)};
   if (from == nullptr && !item.is_chained() && !is_pinned(item) &&
       sizes_.contiguous(shape.contiguous_bytes()) == class_of(item)) {

@@ -22,7 +22,7 @@ ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought) n
     if (MR_LIKELY(ref != ItemRef{})) {
       return ref;
     }
-    if (slabs_.add_page(id, in_use_max)) {
+    if (slabs_.add_page(id, in_use_max) || take_expired(id, now)) {
       continue;
     }
     if ((drought.dry_classes & bit) == 0 && slabs_[id].pages != 0 && evict_from(id, now, !evicts_)) {
@@ -42,12 +42,13 @@ Reservation Partition::begin_item(const ItemShape& shape, std::string_view key, 
   std::uint64_t bytes = shape.contiguous_bytes();
   std::uint32_t id = sizes_.contiguous(bytes);
   const bool chained = id == 0;
+  const bool with_time = shape.with_time || chained;
   if (MR_UNLIKELY(chained)) {
     // Not worth emptying the cache for what cannot fit even then.
     if (bytes > limit_bytes() - std::min(limit_bytes(), std::uint64_t{index_.pages()} << kPageShift)) {
       return {};
     }
-    bytes += kChainBytes;
+    bytes += kChainBytes + (shape.with_time ? 0 : kTimeBytes);
     id = sizes_.pick(bytes);
   }
   const ItemRef ref = take_chunk(id, now, drought);
@@ -55,7 +56,7 @@ Reservation Partition::begin_item(const ItemShape& shape, std::string_view key, 
     return {};
   }
   Item* item = item_at(ref);
-  item->start(shape.key_bytes, shape.with_flags, chained, shape.value_bytes);
+  item->start(shape.key_bytes, with_time, shape.with_flags, chained, shape.value_bytes);
   item->set_key(key);
   return {.ref = ref,
           .value_bytes = shape.value_bytes,

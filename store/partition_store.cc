@@ -53,7 +53,8 @@ MR_COLD Outcome Partition::refuse(const Key& key, Outcome why, StoreMode mode) n
 StoreReply Partition::store(const Key& key, std::string_view value, const StoreArgs& args, Seconds now) noexcept {
   advance(now);
   MR_DCHECK(!key.bytes.empty() && key.bytes.size() <= kKeyBytesMax);
-  const std::size_t fixed_bytes = kItemHeaderBytes + (args.flags != 0 ? kClientFlagsBytes : 0) + key.bytes.size();
+  const std::size_t fixed_bytes = kItemHeaderBytes + (args.expires_at != kNever ? kTimeBytes : 0) +
+                                  (args.flags != 0 ? kClientFlagsBytes : 0) + key.bytes.size();
   const std::size_t bytes = fixed_bytes + value.size();
   if (MR_UNLIKELY(bytes > item_bytes_max_ || value.size() > item_bytes_max_)) {
     return {refuse(key, Outcome::TooLarge, args.mode)};
@@ -77,9 +78,9 @@ StoreReply Partition::store(const Key& key, std::string_view value, const StoreA
     }
   }
   const std::uint64_t epoch = index_.epoch();
-  Item* item = allocate(
-      {static_cast<std::uint32_t>(key.bytes.size()), args.flags != 0, static_cast<std::uint32_t>(value.size())},
-      key.bytes, now);
+  Item* item = allocate({static_cast<std::uint32_t>(key.bytes.size()), args.expires_at != kNever, args.flags != 0,
+                         static_cast<std::uint32_t>(value.size())},
+                        key.bytes, now);
   if (MR_UNLIKELY(item == nullptr)) {
     return {refuse(key, Outcome::OutOfMemory, args.mode)};
   }
@@ -98,7 +99,7 @@ StoreReply Partition::store(const Key& key, std::string_view value, const StoreA
 StoreReply Partition::overwrite(Item& item, const Key& key, std::string_view value, const StoreArgs& args) noexcept {
   uncount(item);
   const std::uint8_t reference_bits = item.reference_bits();
-  item.start(static_cast<std::uint32_t>(key.bytes.size()), args.flags != 0, false,
+  item.start(static_cast<std::uint32_t>(key.bytes.size()), args.expires_at != kNever, args.flags != 0, false,
              static_cast<std::uint32_t>(value.size()));
   item.set_kind(Kind::Item);
   item.set_reference_bits(reference_bits);
@@ -107,7 +108,7 @@ StoreReply Partition::overwrite(Item& item, const Key& key, std::string_view val
     item.set_client_flags(args.flags);
   }
   std::memcpy(item.value(), value.data(), value.size());
-  item.set_expires_at(args.expires_at);
+  set_expiry(item, args.expires_at);
   item.set_cas(next_cas());
   count(item);
   ++counters_.total_items;
@@ -122,7 +123,7 @@ StoreReply Partition::finish(KeyHash hash, Item& item, IndexSlot old, std::uint3
   } else {
     MR_ASSERT(flags == 0);
   }
-  item.set_expires_at(expires_at);
+  set_expiry(item, expires_at);
   if (!link(hash, item, old, now)) {
     ++counters_.store_no_memory;
     return {Outcome::OutOfMemory};
@@ -136,12 +137,8 @@ StoreReply Partition::finish(KeyHash hash, Item& item, IndexSlot old, std::uint3
 bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexcept {
   const ItemRef ref = pages_.ref_of(&item);
   if (old) {
-    Item& former = *item_at(old.ref());
-    item.set_reference_bits(former.reference_bits());
-    Index::replace(old, ref);
-    item.set_kind(Kind::Item);
-    uncount(former);
-    let_go(former);
+    item.set_reference_bits(item_at(old.ref())->reference_bits());
+    supersede(old, item);
   } else {
     // Full chain, and no overflow bucket: make a page free for them. The item is held, so it is not evicted for it.
     if (MR_UNLIKELY(!index_.insert(hash, ref)) && (!find_page(now) || !index_.insert(hash, ref))) {
@@ -149,17 +146,26 @@ bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexc
       return false;
     }
     item.set_kind(Kind::Item);
+    count(item);
   }
-  count(item);
   ++counters_.total_items;
   return true;
+}
+
+void Partition::supersede(IndexSlot slot, Item& item) noexcept {
+  Item& former = *item_at(slot.ref());
+  Index::replace(slot, pages_.ref_of(&item));
+  item.set_kind(Kind::Item);
+  uncount(former);
+  let_go(former);
+  count(item);
 }
 
 Outcome Partition::reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out,
                            StoreMode mode) noexcept {
   advance(now);
-  // Whether it will have client flags is not known yet: room for them is always made.
-  const ItemShape shape{static_cast<std::uint32_t>(key.bytes.size()), true, value_bytes};
+  // Whether it will have an expiry and client flags is not known yet: room for them is always made.
+  const ItemShape shape{static_cast<std::uint32_t>(key.bytes.size()), true, true, value_bytes};
   if (shape.contiguous_bytes() > item_bytes_max_) {
     return refuse(key, Outcome::TooLarge, mode);
   }

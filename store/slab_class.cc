@@ -95,7 +95,7 @@ std::uint32_t SizeTable::contiguous(std::uint64_t bytes) const noexcept {
     return smallest(bytes);
   }
   // What would be chained as one piece is not chained.
-  for (const std::uint64_t tried : {bytes, bytes + kChainBytes}) {
+  for (const std::uint64_t tried : {bytes, bytes + kChainBytes, bytes + kChainBytes + kTimeBytes}) {
     const std::uint32_t id = pick(tried);
     if (bytes_[id] >= tried) {
       return id;

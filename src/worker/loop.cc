@@ -109,8 +109,8 @@ void Worker::read_clock() noexcept {
 }
 
 bool Worker::has_work_waiting() const noexcept {
-  return !parked_.empty() || !reserving_.empty() || !ops_.empty() || !next_turn_.empty() || !to_send_.empty() ||
-         watch_log_.has_sendable();
+  return hurries_upkeep() || !parked_.empty() || !reserving_.empty() || !ops_.empty() || !next_turn_.empty() ||
+         !to_send_.empty() || watch_log_.has_sendable();
 }
 
 void Worker::close_all() noexcept {
@@ -137,7 +137,7 @@ void Worker::abort_all() noexcept {
 }
 
 void Worker::housekeep(bool was_idle) noexcept {
-  if (now_ >= housekeep_at_) {
+  if (now_ >= housekeep_at_ || (was_idle && hurries_upkeep())) {
     housekeep_at_ = now_ + microseconds(housekeep_every_us_);
     partition_.housekeep(now_s_, was_idle ? kHousekeepItemsIdle : kHousekeepItemsBusy);
   }

@@ -129,6 +129,10 @@ class Worker final : private LoanReader {
   void count_turn(Duration took) noexcept;
   void housekeep(bool was_idle) noexcept;
   [[nodiscard]] bool has_work_waiting() const noexcept;
+  /// Housekeeping has something to do, and nobody asked it to take its time (lru_crawler sleep).
+  [[nodiscard]] bool hurries_upkeep() const noexcept {
+    return partition_.has_upkeep() && housekeep_every_us_ <= kHousekeepEveryUs;
+  }
   void close_all() noexcept;
   void abort_all() noexcept;
 

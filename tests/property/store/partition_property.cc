@@ -119,6 +119,10 @@ class Driver {
     const Seconds at = expiry();
     const bool touches = chance(8);
     const Item* item = touches ? store_->get_and_touch(make_key(k), at, now_) : store_->get(make_key(k), now_);
+    if (touches && item == nullptr && expected != nullptr) {
+      lose_for_a_time(k, *expected, at);
+      return;
+    }
     ASSERT_EQ(item != nullptr, expected != nullptr) << k;
     if (touches && expected != nullptr) {
       expected->expires_at = at;
@@ -199,10 +203,21 @@ class Driver {
     const std::string k = key();
     ModelItem* item = model_.look(k, now_);
     const Seconds at = expiry();
-    ASSERT_EQ(store_->touch(make_key(k), at, now_), item != nullptr ? Outcome::Touched : Outcome::NotFound);
+    const Outcome outcome = store_->touch(make_key(k), at, now_);
+    if (item != nullptr && outcome == Outcome::NotFound) {
+      lose_for_a_time(k, *item, at);
+      return;
+    }
+    ASSERT_EQ(outcome, item != nullptr ? Outcome::Touched : Outcome::NotFound);
     if (item != nullptr) {
       item->expires_at = at;
     }
+  }
+
+  /// An item that had no time and found no memory for one is gone.
+  void lose_for_a_time(const std::string& k, const ModelItem& item, Seconds at) {
+    ASSERT_TRUE(item.expires_at == kNever && at != kNever && (!shape_.evicts || shape_.pages < 64)) << k;
+    model_.erase(k);
   }
 
   void arith() {

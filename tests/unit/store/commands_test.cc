@@ -226,7 +226,7 @@ TEST(Arith, TheVictimOfALongerNumberMayLieInItsBucket) {
   // Both in one bucket, the number last: when the other is evicted to make room, the number's entry takes its place.
   const auto named = [](char first, int n) {
     std::string key = std::to_string(n);
-    return first + std::string(14 - key.size(), '0') + key;
+    return first + std::string(18 - key.size(), '0') + key;
   };
   const auto bucket = [](const std::string& key) { return make_key(key).hash.position() >> 54; };
   const std::string victim = named('v', 0);
@@ -239,7 +239,7 @@ TEST(Arith, TheVictimOfALongerNumberMayLieInItsBucket) {
   Store store(6);
   const std::string other(20, 'o');  // as long as the number will be, so of the class that it will need
   ASSERT_EQ(store.set(victim, other), Outcome::Stored);
-  ASSERT_EQ(store.set("first of its class: keeps its page", "x"), Outcome::Stored);
+  ASSERT_EQ(store.set("first of its class: keeps its page", "xxxxx"), Outcome::Stored);
   std::uint32_t id = 1;
   while (store->class_stats(id, 1).number == 0) {
     ++id;

@@ -129,7 +129,7 @@ TEST(Clock, WhenAllIsHotTheHandGivesUpAfterItsBound) {
 }
 
 /// What a whole page holds of a value as the first piece of an item under key(0) .. key(9), and as a later one.
-constexpr std::size_t kFirstPiece = kPageBytes - kItemHeaderBytes - kChainBytes - 2;
+constexpr std::size_t kFirstPiece = kPageBytes - kItemHeaderBytes - kTimeBytes - kChainBytes - 2;
 constexpr std::size_t kLaterPiece = kPageBytes - kContinuationBytes;
 
 TEST(Clock, ALargeItemAgesOnceARoundInTheClassOfItsHead) {

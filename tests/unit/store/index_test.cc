@@ -35,7 +35,7 @@ struct World {
       ref = slabs.allocate(1);
     }
     auto* item = reinterpret_cast<Item*>(pool.at(ref));
-    item->start(static_cast<std::uint32_t>(key.size()), false, false, 0);
+    item->start(static_cast<std::uint32_t>(key.size()), false, false, false, 0);
     item->set_key(key);
     item->set_kind(Kind::Item);
     return ref;

@@ -26,32 +26,34 @@ struct Chunk {
 TEST(Item, LiesInTheChunkAsDrawn) {
   Chunk chunk;
   Item& item = chunk.item();
-  item.start(3, true, false, 5);
+  item.start(3, true, true, false, 5);
   item.set_key("key");
   item.set_client_flags(0x1122'3344);
   std::memcpy(item.value(), "value", 5);
-  item.set_cas(0xabcd'ef01'2345);
+  item.set_cas(0x6bcd'ef01'2345);
   item.set_expires_at(0x5566'7788);
   item.set_kind(Kind::Item);
   item.bump();
 
   EXPECT_EQ(chunk.at<std::uint8_t>(0), 0b0011'0101) << "kind 1, clock 1, fetched, has flags";
   EXPECT_EQ(chunk.at<std::uint8_t>(1), 3) << "key bytes";
-  EXPECT_EQ(chunk.at<std::uint64_t>(0) >> 16, 0xabcd'ef01'2345U) << "cas";
-  EXPECT_EQ(chunk.at<std::uint32_t>(8), 0x5566'7788U) << "expires_at";
-  EXPECT_EQ(chunk.at<std::uint16_t>(12), 5) << "value bytes";
+  EXPECT_EQ(chunk.at<std::uint64_t>(0) >> 17, 0x6bcd'ef01'2345U) << "cas";
+  EXPECT_EQ(chunk.at<std::uint32_t>(0) >> 16 & 1, 1U) << "has a time";
+  EXPECT_EQ(chunk.at<std::uint16_t>(8), 5) << "value bytes";
+  EXPECT_EQ(chunk.at<std::uint32_t>(10), 0x5566'7788U) << "expires_at";
   EXPECT_EQ(chunk.at<std::uint32_t>(14), 0x1122'3344U) << "client flags";
   EXPECT_EQ(std::memcmp(chunk.bytes.data() + 18, "keyvalue", 8), 0);
   EXPECT_EQ(chunk.at<std::uint8_t>(26), 0xa5) << "and nothing beyond";
   EXPECT_EQ(item.item_bytes(), 26U);
 }
 
-TEST(Item, WithoutFlagsTheyTakeNoRoomAndReadZero) {
+TEST(Item, WithoutTimeAndFlagsTheyTakeNoRoomAndReadZero) {
   Chunk chunk;
   Item& item = chunk.item();
-  item.start(250, false, false, 1);
+  item.start(250, false, false, false, 1);
   item.set_key(std::string(250, 'k'));
   EXPECT_EQ(item.client_flags(), 0U);
+  EXPECT_EQ(item.expires_at(), kNever);
   EXPECT_EQ(item.value_offset(), kItemHeaderBytes + 250);
   EXPECT_EQ(item.key(), std::string(250, 'k'));
 }
@@ -59,7 +61,7 @@ TEST(Item, WithoutFlagsTheyTakeNoRoomAndReadZero) {
 TEST(Item, AChainedHeadKeepsItsLengthAndItsNextChunk) {
   Chunk chunk;
   Item& item = chunk.item();
-  item.start(3, true, true, 0x7fff'ffff);
+  item.start(3, true, true, true, 0x7fff'ffff);
   item.set_key("key");
   item.set_next(static_cast<ItemRef>(0xfedc'ba98));
   item.set_client_flags(77);
@@ -68,14 +70,18 @@ TEST(Item, AChainedHeadKeepsItsLengthAndItsNextChunk) {
   EXPECT_EQ(item.next(), static_cast<ItemRef>(0xfedc'ba98));
   EXPECT_EQ(item.client_flags(), 77U);
   EXPECT_EQ(item.key(), "key");
-  EXPECT_EQ(item.value_offset(), kItemHeaderBytes + kChainBytes + kClientFlagsBytes + 3);
+  EXPECT_EQ(item.expires_at(), kNever);
+  item.set_expires_at(0x1234'5678);
+  EXPECT_EQ(item.expires_at(), 0x1234'5678U);
+  EXPECT_EQ(item.value_bytes(), 0x7fff'ffffU);
+  EXPECT_EQ(item.value_offset(), kItemHeaderBytes + kTimeBytes + kChainBytes + kClientFlagsBytes + 3);
   EXPECT_EQ(item.item_bytes(), item.value_offset() + std::uint64_t{0x7fff'ffff});
 }
 
 TEST(Item, EachSetterLeavesTheRestAlone) {
   Chunk chunk;
   Item& item = chunk.item();
-  item.start(200, true, false, 60'000);
+  item.start(200, true, true, false, 60'000);
   for (const Kind kind : {Kind::Held, Kind::Item, Kind::Free, Kind::Continuation}) {
     for (const Cas cas : {Cas{0}, Cas{1}, kCasMax}) {
       item.set_kind(kind);
@@ -101,7 +107,7 @@ TEST(Item, EachSetterLeavesTheRestAlone) {
 TEST(Item, HitsCountToThreeAndTheHandTakesThemAway) {
   Chunk chunk;
   Item& item = chunk.item();
-  item.start(1, false, false, 0);
+  item.start(1, false, false, false, 0);
   EXPECT_FALSE(item.was_fetched());
   for (const std::uint32_t expected : {1U, 2U, 3U, 3U, 3U}) {
     item.bump();
@@ -113,6 +119,51 @@ TEST(Item, HitsCountToThreeAndTheHandTakesThemAway) {
     EXPECT_EQ(item.clock(), expected);
     EXPECT_TRUE(item.was_fetched()) << "the hand does not forget that it was fetched";
   }
+}
+
+TEST(Item, ATimeIsInsertedBeforeAllElse) {
+  for (const bool with_flags : {false, true}) {
+    Chunk chunk;
+    Item& item = chunk.item();
+    item.start(3, false, with_flags, false, 5);
+    item.set_key("key");
+    if (with_flags) {
+      item.set_client_flags(0x1122'3344);
+    }
+    std::memcpy(item.value(), "value", 5);
+    item.set_cas(kCasMax);
+    item.bump();
+    const std::uint64_t bytes = item.item_bytes();
+    item.insert_time();
+    EXPECT_EQ(item.item_bytes(), bytes + kTimeBytes);
+    EXPECT_EQ(item.expires_at(), kNever);
+    item.set_expires_at(~0U);
+    EXPECT_EQ(item.key(), "key");
+    EXPECT_EQ(std::string_view(item.value(), 5), "value");
+    EXPECT_EQ(item.client_flags(), with_flags ? 0x1122'3344U : 0U);
+    EXPECT_EQ(item.cas(), kCasMax);
+    EXPECT_EQ(item.clock(), 1U);
+    EXPECT_EQ(chunk.at<std::uint8_t>(bytes + kTimeBytes), 0xa5) << "and nothing beyond";
+  }
+}
+
+TEST(Item, TakesTheHistoryOfAnotherAndKeepsItsOwnShape) {
+  Chunk old;
+  old.item().start(3, false, true, false, 5);
+  old.item().set_kind(Kind::Item);
+  old.item().set_cas(77);
+  old.item().bump();
+  old.item().bump();
+  Chunk chunk;
+  chunk.item().start(4, true, false, false, 6);
+  chunk.item().take_history(old.item());
+  EXPECT_EQ(chunk.item().kind(), Kind::Held);
+  EXPECT_EQ(chunk.item().cas(), 77U);
+  EXPECT_EQ(chunk.item().clock(), 2U);
+  EXPECT_TRUE(chunk.item().was_fetched());
+  EXPECT_EQ(chunk.item().key_bytes(), 4U);
+  EXPECT_TRUE(chunk.item().has_time());
+  EXPECT_FALSE(chunk.item().has_client_flags());
 }
 
 TEST(Item, ExpiresAtItsSecondAndNotBefore) {

@@ -91,10 +91,12 @@ TEST(LargeValue, TheLargestOf128MebibytesTakesThePlaceOfAnother) {
   // There is no room for a second beside the first: it has to make way for its successor.
   const std::string_view second = std::string_view(first).substr(1);
   Reservation reservation;
-  ASSERT_EQ(store.reserve(key, second.substr(0, second.size() - 4), reservation, 1, 1U << 20), Outcome::Stored);
+  ASSERT_EQ(
+      store.reserve(key, second.substr(0, second.size() - kTimeBytes - kClientFlagsBytes), reservation, 1, 1U << 20),
+      Outcome::Stored);
   EXPECT_FALSE(store.has(key));
   ASSERT_EQ(store.commit(key, reservation, {.flags = 5}), Outcome::Stored);
-  ASSERT_TRUE(holds(store, store.peek(key), second.substr(0, second.size() - 4)));
+  ASSERT_TRUE(holds(store, store.peek(key), second.substr(0, second.size() - kTimeBytes - kClientFlagsBytes)));
   EXPECT_EQ(store->counters().evictions, 1U);
   store->check();
 

@@ -218,7 +218,7 @@ TEST(Memory, WithEvictionOffTheIndexWaitsForAPage) {
   store->check();
 }
 
-TEST(Memory, HeaderAndIndexTakeAtMost24BytesAnItem) {
+TEST(Memory, HeaderAndIndexTakeAtMost20BytesAnItem) {
   // 30-byte keys and 32-byte values at several fillings, from just after a growth of the index to just before the next.
   Store store(1024);
   const std::string value(32, 'v');
@@ -233,7 +233,7 @@ TEST(Memory, HeaderAndIndexTakeAtMost24BytesAnItem) {
       most = std::max(most, index + kItemHeaderBytes);
     }
   }
-  EXPECT_LE(most, 24.0);
+  EXPECT_LE(most, 20.0);
   EXPECT_GT(most, kItemHeaderBytes + 5.0) << "or it was not measured";
 }
 
