@@ -6,8 +6,8 @@
 
 namespace millrace::store {
 
-/// Totals of a partition; the names are those of memcached's `stats`. Levels (curr_items, bytes, pins, reservations)
-/// go up and down, the rest only up.
+/// Totals of a partition; the names are those of memcached's `stats`. Levels (curr_items, bytes, payload_bytes, pins,
+/// reservations) go up and down, the rest only up.
 struct PartitionCounters {
   std::uint64_t cmd_get = 0;
   std::uint64_t cmd_set = 0;  ///< storing commands that found memory, whether or not they then stored
@@ -32,7 +32,8 @@ struct PartitionCounters {
 
   std::uint64_t curr_items = 0;
   std::uint64_t total_items = 0;
-  std::uint64_t bytes = 0;  ///< header, key and value of the items in the index
+  std::uint64_t bytes = 0;          ///< header, key and value of the items in the index
+  std::uint64_t payload_bytes = 0;  ///< of these, key and value
   std::uint64_t evictions = 0;
   std::uint64_t reclaimed = 0;              ///< dead items the hand met while it looked for memory
   std::uint64_t crawler_reclaimed = 0;      ///< dead items housekeeping took out
@@ -79,6 +80,7 @@ struct MemoryStats {
   std::uint64_t pages_arena = 0;
   std::uint64_t pages_limit = 0;
   std::uint64_t pages_free = 0;  ///< that the limit still allows to be used
+  std::uint64_t pages_bare = 0;  ///< whose memory is with the arena's owner, while the limit is lower
   std::uint64_t pages_items = 0;
   std::uint64_t pages_index = 0;
   std::uint64_t pages_overflow = 0;

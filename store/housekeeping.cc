@@ -15,6 +15,8 @@ constexpr std::uint64_t kRetryStores = 1024;
 constexpr std::uint64_t kStoresPerEmptiedPage = 64;
 /// Pages over the limit that one housekeep() empties.
 constexpr std::uint32_t kSurplusPagesMax = 4;
+/// Pages whose memory goes to the arena's owner or comes from it in one housekeep(): a system call each.
+constexpr std::uint32_t kPagesReturnedMax = 8;
 
 }  // namespace
 
@@ -111,6 +113,7 @@ std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcep
   while (emptied < kSurplusPagesMax && pages_.surplus() != 0 && steal_page(now)) {
     ++emptied;
   }
+  const std::uint32_t returned = pages_.follow_limit(kPagesReturnedMax);
   std::uint32_t looked = 0;
   if (crawls_) {
     looked = pages_.wheel().advance(now, items_max);
@@ -119,7 +122,7 @@ std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcep
   while (crawls_ && crawl_left_ != 0 && looked < items_max) {
     looked += crawl_page(now, items_max - looked);
   }
-  has_upkeep_ = looked >= items_max || (emptied != 0 && pages_.surplus() != 0);
+  has_upkeep_ = looked >= items_max || returned == kPagesReturnedMax || (emptied != 0 && pages_.surplus() != 0);
   return looked;
 }
 
@@ -133,6 +136,7 @@ bool Partition::set_limit(std::uint64_t bytes) noexcept {
     return false;
   }
   pages_.set_limit(static_cast<std::uint32_t>(pages));
+  has_upkeep_ = true;
   return true;
 }
 

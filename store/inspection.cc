@@ -24,6 +24,7 @@ MemoryStats Partition::memory_stats() const noexcept {
   stats.pages_arena = pages_.pages();
   stats.pages_limit = pages_.limit();
   stats.pages_free = pages_.available();
+  stats.pages_bare = pages_.bare();
   for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
     stats.pages_items += slabs_[id].pages;
   }
@@ -71,6 +72,7 @@ void Partition::check() const {
 void Partition::check_items() const {
   std::uint64_t items = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t payload_bytes = 0;
   std::uint64_t held = 0;
   std::uint64_t continuations = 0;
   std::uint64_t chained_pieces = 0;
@@ -106,6 +108,7 @@ void Partition::check_items() const {
       MR_ASSERT(index_.find_ref(hash_key(item.key(), seed_), pages_.ref_of(&item)));    // 5
       ++items;
       bytes += item.item_bytes();
+      payload_bytes += item.key_bytes() + item.value_bytes();
     }
   }
   std::uint64_t items_of_classes = 0;
@@ -118,6 +121,7 @@ void Partition::check_items() const {
   MR_ASSERT(held >= counters_.reservations && held <= counters_.reservations + pins_.distinct());  // 6
   MR_ASSERT(continuations == chained_pieces);                                                      // 7
   MR_ASSERT(items == counters_.curr_items && items == items_of_classes);                           // 8
+  MR_ASSERT(payload_bytes == counters_.payload_bytes);                                             // 8
   MR_ASSERT(bytes == counters_.bytes && bytes == bytes_of_classes);                                // 8
 }
 

@@ -29,6 +29,7 @@ namespace millrace::store {
 
 struct PartitionOptions {
   std::span<std::byte> arena{};                ///< page aligned, already bound and faulted in; not owned
+  ArenaOwner* arena_owner = nullptr;           ///< gets memory back that a lower limit leaves unused; null: it stays
   std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I: header, key and value together
   std::uint32_t chunk_bytes_min = 48;          ///< -n
   double growth_factor = 1.10;                 ///< -f

@@ -45,7 +45,7 @@ Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& opt
 }
 
 Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
-    : pages_(options.arena),
+    : pages_(options.arena, options.arena_owner),
       sizes_(sizes),
       slabs_(pages_, sizes_),
       index_(pages_, slabs_, options.hash_seed, index_pages_max(pages_.pages())),

@@ -128,6 +128,7 @@ void Partition::count(const Item& item) noexcept {
   stats.mem_requested += bytes;
   ++counters_.curr_items;
   counters_.bytes += bytes;
+  counters_.payload_bytes += item.key_bytes() + item.value_bytes();
 }
 
 void Partition::uncount(const Item& item) noexcept {
@@ -137,6 +138,7 @@ void Partition::uncount(const Item& item) noexcept {
   stats.mem_requested -= bytes;
   --counters_.curr_items;
   counters_.bytes -= bytes;
+  counters_.payload_bytes -= item.key_bytes() + item.value_bytes();
 }
 
 void Partition::let_go(Item& item) noexcept {

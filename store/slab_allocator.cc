@@ -25,6 +25,7 @@ void SlabAllocator::free(ItemRef ref) noexcept {
   std::byte* chunk = pages_.at(ref);
   *chunk = static_cast<std::byte>(Kind::Free);
   std::memcpy(chunk + kLinkAt, &page.free_unit, sizeof page.free_unit);
+  poison(chunk + kUnitBytes, c.chunk_bytes - kUnitBytes);
   page.free_unit = unit;
   if (page.used == c.chunks_per_page) {
     enter_room(c, number);
@@ -41,6 +42,7 @@ bool SlabAllocator::add_page(std::uint32_t id, std::uint32_t in_use_max) noexcep
   if (number == kNoPage) {
     return false;
   }
+  poison(pages_.address(number), kPageBytes);
   SlabClass& c = classes_[id];
   Page& page = pages_[number];
   page.class_id = static_cast<std::uint8_t>(id);

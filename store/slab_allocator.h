@@ -3,7 +3,8 @@
 // Thread: the partition's owner. Ownership: chunks are the caller's until free(); pages belong to their class.
 // Invariants: (1) a page of a class counts its chunks handed out, and goes back to the pool when that falls to 0;
 // (2) a class's room list holds exactly its pages with a free chunk; (3) free chunks are linked inside their page only,
-// so that taking a page away touches no list of another page; (4) a free chunk's first byte says Kind::Free.
+// so that taking a page away touches no list of another page; (4) a free chunk's first byte says Kind::Free, and of a
+// free chunk AddressSanitizer lets nobody touch more than its first unit.
 // What to evict is not decided here: that is partition_evict.cc.
 #pragma once
 
@@ -13,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/attributes.h"
+#include "base/poison.h"
 #include "store/clock_hand.h"
 #include "store/item.h"
 #include "store/page_pool.h"
@@ -57,6 +59,7 @@ class SlabAllocator {
     if (++page.used == c.chunks_per_page) {
       leave_room(c, number);
     }
+    unpoison(pages_.address(number) + unit * kUnitBytes, c.chunk_bytes);
     return static_cast<ItemRef>((number << (kPageShift - kUnitShift)) + unit);
   }
   void free(ItemRef ref) noexcept;

@@ -255,6 +255,29 @@ Result<void> HugeMemory::fault_in() {
   return {};
 }
 
+bool HugeMemory::give_back(std::span<std::byte> part) noexcept {
+  if (is_explicit_ || locks_) {
+    return false;
+  }
+  if (given_bytes_ == 0) {
+    madvise(start_, mapped_bytes_, MADV_NOHUGEPAGE);
+  }
+  if (madvise(part.data(), part.size(), MADV_DONTNEED) != 0) {
+    return false;
+  }
+  given_bytes_ += part.size();
+  return true;
+}
+
+void HugeMemory::take_again(std::span<std::byte> part) noexcept {
+  // Refused by older kernels, or for want of memory: then it comes, or does not, with the first touch.
+  madvise(part.data(), part.size(), MADV_POPULATE_WRITE);
+  given_bytes_ -= part.size();
+  if (given_bytes_ == 0) {
+    madvise(start_, mapped_bytes_, MADV_HUGEPAGE);
+  }
+}
+
 HugeMemoryFacts HugeMemory::measure() const {
   HugeMemoryFacts facts;
   const auto begin = reinterpret_cast<std::uintptr_t>(start_);
@@ -337,6 +360,7 @@ HugeMemory& HugeMemory::operator=(HugeMemory&& other) noexcept {
     start_ = std::exchange(other.start_, nullptr);
     bytes_ = std::exchange(other.bytes_, 0);
     mapped_bytes_ = std::exchange(other.mapped_bytes_, 0);
+    given_bytes_ = std::exchange(other.given_bytes_, 0);
     node_ = other.node_;
     is_explicit_ = other.is_explicit_;
     is_bound_ = other.is_bound_;

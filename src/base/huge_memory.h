@@ -57,6 +57,13 @@ class HugeMemory {
   /// Makes every page resident, and locks it if that was asked for. Contents are zero.
   Result<void> fault_in();
 
+  /// The kernel takes the memory behind a part of bytes() (whole pages); its contents are lost. Before the first, the
+  /// region is made one of normal pages: else the kernel would join what is left into huge ones, and fill the gaps.
+  /// False: locked or explicit huge pages, which stay.
+  bool give_back(std::span<std::byte> part) noexcept;
+  /// Memory is behind it again, as zeros, at the latest when it is touched.
+  void take_again(std::span<std::byte> part) noexcept;
+
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {start_, bytes_}; }
   [[nodiscard]] bool is_explicit() const noexcept { return is_explicit_; }
   [[nodiscard]] HugeMemoryFacts measure() const;
@@ -78,6 +85,7 @@ class HugeMemory {
   std::byte* start_ = nullptr;
   std::size_t bytes_ = 0;
   std::size_t mapped_bytes_ = 0;  ///< bytes_ in whole pages of the kind we have
+  std::size_t given_bytes_ = 0;   ///< by give_back()
   std::optional<std::uint32_t> node_;
   bool is_explicit_ = false;
   bool is_bound_ = false;

@@ -83,7 +83,9 @@ Result<void> WorkerThread::prepare() {
   for (const std::string& note : arena_->notes()) {
     memory_text_ += "; " + note;
   }
+  owned_arena_.emplace(*arena_);
   auto partition = store::Partition::create({.arena = arena_->bytes(),
+                                             .arena_owner = &*owned_arena_,
                                              .item_bytes_max = options_.item_bytes_max,
                                              .chunk_bytes_min = options_.chunk_bytes_min,
                                              .growth_factor = options_.growth_factor,

@@ -39,6 +39,17 @@ struct Gates {
   std::atomic<bool> is_off{false};  ///< something failed: leave at the next gate
 };
 
+/// The store gives memory back to the system through this.
+class OwnedArena final : public store::ArenaOwner {
+ public:
+  explicit OwnedArena(HugeMemory& memory) : memory_(memory) {}
+  bool give_back(std::span<std::byte> pages) noexcept override { return memory_.give_back(pages); }
+  void take_again(std::span<std::byte> pages) noexcept override { memory_.take_again(pages); }
+
+ private:
+  HugeMemory& memory_;
+};
+
 class WorkerThread {
  public:
   WorkerThread(const config::Options& options, const WorkerPlacement& placement, mesh::Mesh& mesh,
@@ -76,6 +87,7 @@ class WorkerThread {
   SystemClock clock_;
   std::vector<int> listeners_;
   std::optional<HugeMemory> arena_;
+  std::optional<OwnedArena> owned_arena_;
   std::unique_ptr<store::Partition> partition_;
   nic::Nic* card_ = nullptr;
   std::unique_ptr<nic::ThreadOfDpdk> in_dpdk_;

@@ -107,6 +107,29 @@ class MemoryBound(ServerCase):
         for one in crowd:
             one.close()
 
+    def test_a_lower_limit_gives_memory_back_to_the_system(self):
+        c = self.connect()
+        self.fill(c, [300], 2 * LIMIT_MIB * MIB)
+        if millrace_server.binary.is_sanitized:
+            self.skipTest('the sanitizer keeps memory of its own')
+        full = self.server.rss_bytes()
+        self.addCleanup(c.ask, b'cache_memlimit %d\r\n' % LIMIT_MIB)  # the server is everybody's
+        self.assertEqual(c.ask(b'cache_memlimit 24\r\n'), b'OK')
+        self.assertEqual(int(c.stats()['limit_maxbytes']), 24 * MIB)
+        self.wait_until(lambda: int(c.stats()['millrace_memory_given_back']) == (LIMIT_MIB - 24) * MIB,
+                        'it was not given back')
+        self.assertLess(self.server.rss_bytes(), full - 36 * MIB)
+        last = self.fill(c, [300], 2 * LIMIT_MIB * MIB)
+        self.assertLess(self.server.rss_bytes(), full - 30 * MIB, 'and it stays there')
+        key = list(last)[-1]
+        self.assertEqual(c.value(key), last[key])
+        self.assertEqual(c.ask(b'cache_memlimit %d\r\n' % LIMIT_MIB), b'OK')
+        self.wait_until(lambda: int(c.stats()['millrace_memory_given_back']) == 0, 'it was not taken again')
+        last = self.fill(c, [300], 2 * LIMIT_MIB * MIB)
+        key = list(last)[-1]
+        self.assertEqual(c.value(key), last[key])
+        self.assert_bounded(c)
+
     def test_many_connections_in_the_middle_of_something(self):
         c = self.connect()
         before = self.server.rss_bytes()

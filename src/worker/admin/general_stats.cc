@@ -19,6 +19,10 @@ std::string seconds_text(const timeval& at) {
   return std::to_string(at.tv_sec) + "." + std::string(6 - micros.size(), '0') + micros;
 }
 
+std::string tenths_text(std::uint64_t tenths) {
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+}
+
 class GeneralStatsJob final : public AdminJob {
  public:
   GeneralStatsJob(std::uint32_t workers, SharedState& shared) : shared_(shared), reports_(workers) {}
@@ -178,6 +182,17 @@ class GeneralStatsJob final : public AdminJob {
     using T = dataplane::TransportCounters;
     using W = WorkerCounters;
     out.stat("millrace_version", MILLRACE_VERSION);
+    const std::uint64_t page_bytes = reports_.front().memory.page_bytes;
+    const std::uint64_t items = sum(&WorkerReport::store, &C::curr_items);
+    const std::uint64_t header_bytes =
+        sum(&WorkerReport::store, &C::bytes) - sum(&WorkerReport::store, &C::payload_bytes);
+    const std::uint64_t index_bytes = (sum(&WorkerReport::memory, &store::MemoryStats::pages_index) +
+                                       sum(&WorkerReport::memory, &store::MemoryStats::pages_overflow)) *
+                                      page_bytes;
+    out.stat("millrace_header_bytes", header_bytes);
+    // Header and index; what chunks are larger than their items is in `stats slabs`.
+    out.stat("millrace_overhead_per_item", tenths_text(items == 0 ? 0 : (header_bytes + index_bytes) * 10 / items));
+    out.stat("millrace_memory_given_back", sum(&WorkerReport::memory, &store::MemoryStats::pages_bare) * page_bytes);
     out.stat("millrace_pins", sum(&WorkerReport::store, &C::pins));
     out.stat("millrace_reservations", sum(&WorkerReport::store, &C::reservations));
     out.stat("millrace_holes_outstanding", sum(&WorkerReport::holes));
@@ -274,6 +289,7 @@ class ResetJob final : public AdminJob {
     // Levels are not history.
     counters.curr_items = before.curr_items;
     counters.bytes = before.bytes;
+    counters.payload_bytes = before.payload_bytes;
     counters.pins = before.pins;
     counters.reservations = before.reservations;
     worker.prefix_stats().clear();

@@ -100,5 +100,106 @@ TEST(PagePool, TheLargestArenaIsAddressedToItsLastByte) {
   EXPECT_EQ(pool.address(kPages - 1) + kPageBytes - kUnitBytes, last_unit);
 }
 
+/// Knows which pages have no memory.
+class Owner final : public ArenaOwner {
+ public:
+  explicit Owner(const GuardedArena& arena) : start_(arena.bytes().data()) {}
+  bool give_back(std::span<std::byte> pages) noexcept override {
+    EXPECT_EQ(pages.size(), kPageBytes);
+    return !refuses && away.insert(number(pages)).second;
+  }
+  void take_again(std::span<std::byte> pages) noexcept override { EXPECT_EQ(away.erase(number(pages)), 1U); }
+  std::set<std::uint32_t> away;
+  bool refuses = false;
+
+ private:
+  [[nodiscard]] std::uint32_t number(std::span<std::byte> pages) const {
+    return static_cast<std::uint32_t>((pages.data() - start_) / kPageBytes);
+  }
+  std::byte* start_;
+};
+
+TEST(PagePool, MemoryFollowsTheLimitDownAndUpInSteps) {
+  const GuardedArena arena(32);
+  Owner owner(arena);
+  PagePool pool(arena.bytes(), &owner);
+  for (int n = 0; n < 20; ++n) {
+    pool.take(PageUse::Slab);
+  }
+  for (std::uint32_t page = 5; page < 15; ++page) {
+    pool.give_back(page);
+  }
+  EXPECT_EQ(pool.follow_limit(8), 0U);
+  pool.set_limit(12);
+  EXPECT_EQ(pool.follow_limit(8), 8U);
+  EXPECT_EQ(owner.away.size(), 8U);
+  EXPECT_EQ(pool.follow_limit(100), 12U);
+  EXPECT_EQ(pool.bare(), 20U) << "what the limit leaves unused, and no page in use";
+  for (const std::uint32_t page : owner.away) {
+    EXPECT_EQ(pool[page].use, PageUse::Free) << page;
+  }
+  pool.check();
+  EXPECT_NE(pool.take(PageUse::Slab), kNoPage);
+  EXPECT_NE(pool.take(PageUse::Slab), kNoPage);
+  EXPECT_EQ(pool.take(PageUse::Slab), kNoPage);
+  EXPECT_EQ(owner.away.size(), 20U) << "two free pages had kept theirs";
+  pool.set_limit(32);
+  for (int n = 0; n < 5; ++n) {
+    const std::uint32_t page = pool.take(PageUse::Slab);
+    EXPECT_FALSE(owner.away.contains(page)) << "at once, when somebody needs it sooner";
+  }
+  EXPECT_EQ(pool.follow_limit(100), 15U);
+  EXPECT_TRUE(owner.away.empty());
+  pool.check();
+}
+
+TEST(PagePool, AnOwnerThatCannotTakeMemoryBackIsNotAskedAgain) {
+  const GuardedArena arena(8);
+  Owner owner(arena);
+  owner.refuses = true;
+  PagePool pool(arena.bytes(), &owner);
+  pool.set_limit(4);
+  EXPECT_EQ(pool.follow_limit(8), 0U);
+  owner.refuses = false;
+  EXPECT_EQ(pool.follow_limit(8), 0U);
+  pool.set_limit(8);
+  for (int n = 0; n < 8; ++n) {
+    EXPECT_NE(pool.take(PageUse::Slab), kNoPage);
+  }
+  pool.check();
+}
+
+TEST(PagePool, MemoryFollowsTheLimitInAnyOrder) {
+  std::mt19937_64 random(millrace::tests::test_seed());
+  const GuardedArena arena(24);
+  Owner owner(arena);
+  PagePool pool(arena.bytes(), &owner);
+  std::set<std::uint32_t> in_use;
+  for (int step = 0; step < 20'000; ++step) {
+    switch (random() % 4) {
+      case 0:
+        pool.set_limit(static_cast<std::uint32_t>(random() % 25));
+        break;
+      case 1:
+        pool.follow_limit(static_cast<std::uint32_t>(random() % 6));
+        break;
+      case 2:
+        if (const std::uint32_t page = pool.take(PageUse::Slab); page != kNoPage) {
+          ASSERT_TRUE(in_use.insert(page).second);
+          ASSERT_FALSE(owner.away.contains(page));
+        }
+        break;
+      default:
+        if (!in_use.empty()) {
+          const auto chosen = std::next(in_use.begin(), static_cast<std::ptrdiff_t>(random() % in_use.size()));
+          pool.give_back(*chosen);
+          in_use.erase(chosen);
+        }
+    }
+    ASSERT_EQ(pool.bare(), owner.away.size());
+    pool.check();
+  }
+}
+
 }  // namespace
 }  // namespace millrace::store::tests
