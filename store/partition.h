@@ -28,14 +28,15 @@
 namespace millrace::store {
 
 struct PartitionOptions {
-  std::span<std::byte> arena{};                ///< page aligned, already bound and faulted in; not owned
-  ArenaOwner* arena_owner = nullptr;           ///< gets memory back that a lower limit leaves unused; null: it stays
-  std::uint32_t item_bytes_max = 1024 * 1024;  ///< -I: header, key and value together
-  std::uint32_t chunk_bytes_min = 48;          ///< -n
-  double growth_factor = 1.10;                 ///< -f
-  bool evicts = true;                          ///< -M turns it off
-  std::uint64_t hash_seed = 0;                 ///< of every KeyHash given: the store hashes keys again when it moves
-  Cas cas_start = 0;                           ///< the first change gets the next number
+  std::span<std::byte> arena{};                  ///< page aligned, already bound and faulted in; not owned
+  ArenaOwner* arena_owner = nullptr;             ///< gets memory back that a lower limit leaves unused; null: it stays
+  std::uint32_t item_bytes_max = 1024 * 1024;    ///< -I: header, key and value together
+  std::uint32_t chunk_bytes_min = 48;            ///< -n
+  double growth_factor = 1.10;                   ///< -f
+  std::span<const std::uint32_t> chunk_sizes{};  ///< instead of both, up to the last
+  bool evicts = true;                            ///< -M turns it off
+  std::uint64_t hash_seed = 0;                   ///< of every KeyHash given: the store hashes keys again when it moves
+  Cas cas_start = 0;                             ///< the first change gets the next number
 };
 
 /// Memory promised to a value that is still arriving. The holder writes the bytes, then commits or aborts; exactly

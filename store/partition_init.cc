@@ -37,7 +37,8 @@ Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& opt
   if (options.cas_start >= kCasMax) {
     return fail(fmt::format("CAS numbers end at {}, so they cannot start at {}", kCasMax, options.cas_start));
   }
-  const Result<SizeTable> sizes = SizeTable::create(options.chunk_bytes_min, options.growth_factor);
+  const Result<SizeTable> sizes =
+      SizeTable::create(options.chunk_bytes_min, options.growth_factor, options.chunk_sizes);
   if (!sizes) {
     return fail(sizes.error().what);
   }

@@ -25,10 +25,11 @@ constexpr std::uint32_t round_up(std::uint32_t bytes) noexcept { return (bytes +
 
 }  // namespace
 
-bool SizeTable::fill(std::uint32_t chunk_bytes_min, double growth_factor) noexcept {
+bool SizeTable::fill(std::uint32_t chunk_bytes_min, double growth_factor,
+                     std::span<const std::uint32_t> sizes) noexcept {
   count_ = 0;
   bytes_[kOverflowClass] = sizeof(Bucket);
-  std::uint32_t bytes = widen(round_up(chunk_bytes_min));
+  std::uint32_t bytes = widen(round_up(sizes.empty() ? chunk_bytes_min : sizes.front()));
   while (true) {
     if (count_ == kClassesMax) {
       return false;
@@ -36,6 +37,14 @@ bool SizeTable::fill(std::uint32_t chunk_bytes_min, double growth_factor) noexce
     bytes_[++count_] = bytes;
     if (bytes == kPageBytes) {
       break;
+    }
+    // Sizes that are the same once they fill a page are one.
+    while (!sizes.empty() && widen(round_up(sizes.front())) <= bytes) {
+      sizes = sizes.subspan(1);
+    }
+    if (!sizes.empty()) {
+      bytes = widen(round_up(sizes.front()));
+      continue;
     }
     const double grown = std::ceil(static_cast<double>(bytes) * growth_factor);
     const std::uint32_t next = grown >= kPageBytes ? kPageBytes : static_cast<std::uint32_t>(grown);
@@ -52,7 +61,8 @@ bool SizeTable::fill(std::uint32_t chunk_bytes_min, double growth_factor) noexce
   return true;
 }
 
-Result<SizeTable> SizeTable::create(std::uint32_t chunk_bytes_min, double growth_factor) {
+Result<SizeTable> SizeTable::create(std::uint32_t chunk_bytes_min, double growth_factor,
+                                    std::span<const std::uint32_t> sizes) {
   if (chunk_bytes_min < kChunkBytesMin || chunk_bytes_min > kPageBytes / 2) {
     return fail(fmt::format("the smallest chunk (-n) must be {} to {} bytes, not {}", kChunkBytesMin, kPageBytes / 2,
                             chunk_bytes_min));
@@ -60,16 +70,26 @@ Result<SizeTable> SizeTable::create(std::uint32_t chunk_bytes_min, double growth
   if (!(growth_factor > 1.0) || growth_factor > 100.0) {
     return fail(fmt::format("the growth factor (-f) must be above 1, and at most 100, not {}", growth_factor));
   }
+  for (std::size_t n = 0; n < sizes.size(); ++n) {
+    if (sizes[n] < kChunkBytesMin || sizes[n] > kPageBytes || (n != 0 && sizes[n] <= sizes[n - 1])) {
+      return fail(fmt::format("sizes of chunks must rise, from {} to {} bytes, and {} does not fit in", kChunkBytesMin,
+                              kPageBytes, sizes[n]));
+    }
+  }
   SizeTable table;
-  if (table.fill(chunk_bytes_min, growth_factor)) {
+  if (table.fill(chunk_bytes_min, growth_factor, sizes)) {
     return table;
   }
+  if (!sizes.empty() && !table.fill(chunk_bytes_min, 100.0, sizes)) {
+    return fail(fmt::format("{} sizes of chunks are too many: with what is above them there are {} at most",
+                            sizes.size(), kClassesMax));
+  }
   double works = std::ceil(growth_factor * 100.0) / 100.0;
-  while (!table.fill(chunk_bytes_min, works)) {
+  while (!table.fill(chunk_bytes_min, works, sizes)) {
     works += 0.01;
   }
   return fail(fmt::format("a growth factor (-f) of {} needs more than {} size classes from {} bytes up; {:.2f} works",
-                          growth_factor, kClassesMax, chunk_bytes_min, works));
+                          growth_factor, kClassesMax, sizes.empty() ? chunk_bytes_min : sizes.back(), works));
 }
 
 std::uint32_t SizeTable::largest_within(std::uint64_t bytes) const noexcept {

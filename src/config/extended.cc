@@ -14,6 +14,11 @@ namespace {
 
 using Value = std::optional<std::string>;
 
+/// Of -o slab_sizes: what the store can make (store/limits.h).
+constexpr std::uint64_t kSlabSizeMin = 32;
+constexpr std::uint64_t kSlabSizeMax = 64 * 1024;
+constexpr std::size_t kSlabSizesMax = 62;
+
 /// Is there a value where one must be, none where none may be, and is it what it should be?
 Result<void> check_value(const ExtendedRow& row, const Value& value) {
   const std::string what = fmt::format("-o {}", row.name);
@@ -99,6 +104,31 @@ Result<void> parse_extended(const std::string& text, Options& options) {
       return {};
     }
     rest.remove_prefix(comma + 1);
+  }
+}
+
+Result<void> parse_ext_slab_sizes(const std::string& text, Options& options) {
+  options.chunk_sizes.clear();
+  std::string_view rest = text;
+  while (true) {
+    const std::size_t dash = rest.find('-');
+    const auto size =
+        parse_number("-o slab_sizes", std::string(rest.substr(0, dash)), kSlabSizeMin, kSlabSizeMax, "bytes");
+    if (!size) {
+      return std::unexpected(size.error());
+    }
+    if (!options.chunk_sizes.empty() && *size <= options.chunk_sizes.back()) {
+      return fail(fmt::format("-o slab_sizes: {} does not follow {}; sizes rise, joined by dashes: 64-128-500", *size,
+                              options.chunk_sizes.back()));
+    }
+    if (options.chunk_sizes.size() == kSlabSizesMax) {
+      return fail(fmt::format("-o slab_sizes: more than {} sizes", kSlabSizesMax));
+    }
+    options.chunk_sizes.push_back(static_cast<std::uint32_t>(*size));
+    if (dash == std::string_view::npos) {
+      return {};
+    }
+    rest.remove_prefix(dash + 1);
   }
 }
 

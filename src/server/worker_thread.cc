@@ -89,6 +89,7 @@ Result<void> WorkerThread::prepare() {
                                              .item_bytes_max = options_.item_bytes_max,
                                              .chunk_bytes_min = options_.chunk_bytes_min,
                                              .growth_factor = options_.growth_factor,
+                                             .chunk_sizes = options_.chunk_sizes,
                                              .evicts = options_.evicts,
                                              .hash_seed = shared_.hash_seed});
   if (!partition) {

@@ -94,7 +94,7 @@ constexpr WordCase kWords[] = {
     {"slab_automove_ratio=0.8", Fate::Noted},
     {"slab_automove_window=30", Fate::Noted},
     {"slab_automove_freeratio=0.01", Fate::Noted},
-    {"slab_sizes=100-200", Fate::Noted},
+    {"slab_sizes=100-200", Fate::Obeyed},
     {"slab_chunk_max=512", Fate::Noted},
     {"no_chunked_items", Fate::Noted},
     {"lru_crawler", Fate::Noted},
@@ -153,7 +153,7 @@ bool differ(const Options& a, const Options& b) {
   const auto fields = [](const Options& o) {
     return std::tuple(o.listen.size(), o.tcp_port, o.tcp_port_any, o.unix_path, o.unix_mode, o.connections_max,
                       o.listen_backlog, o.idle_timeout_s, o.memory_bytes, o.evicts, o.item_bytes_max, o.growth_factor,
-                      o.chunk_bytes_min, o.wants_huge_pages, o.locks_memory, o.udp_port);
+                      o.chunk_bytes_min, o.chunk_sizes, o.wants_huge_pages, o.locks_memory, o.udp_port);
   };
   const auto more = [](const Options& o) {
     return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.cas_enabled, o.shutdown_enabled,

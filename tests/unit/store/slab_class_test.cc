@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
+#include <vector>
 
 #include "store/bucket.h"
 #include "store/item.h"
@@ -100,6 +102,36 @@ TEST(SizeTable, TheDefaultWastesSixPercentInTheMeanAndAnEighthOfLargeChunks) {
     }
   }
   EXPECT_LT(wasted / sizes, 0.06);
+}
+
+TEST(SizeTable, TakesSizesThatAreGivenAndCarriesOnByTheFactor) {
+  constexpr std::array<std::uint32_t, 5> kSizes{40, 100, 101, 500, 5000};
+  const auto made = SizeTable::create(48, 1.5, kSizes);
+  ASSERT_TRUE(made.has_value());
+  check(*made, 40);
+  EXPECT_EQ(made->chunk_bytes(1), 40U);
+  EXPECT_EQ(made->chunk_bytes(2), 104U) << "100 and 101 in whole units";
+  EXPECT_EQ(made->chunk_bytes(3), 504U);
+  EXPECT_EQ(made->chunk_bytes(4), 5040U) << "13 fill a page";
+  EXPECT_EQ(made->chunk_bytes(5), 8192U) << "5040 x 1.5 is 7560; eight of it fill a page";
+  EXPECT_EQ(made->chunk_bytes(made->classes()), kPageBytes);
+}
+
+TEST(SizeTable, RefusesSizesThatCannotBe) {
+  for (const std::vector<std::uint32_t>& sizes :
+       {std::vector<std::uint32_t>{16}, {64, 64}, {128, 64}, {64, kPageBytes + 1}}) {
+    EXPECT_FALSE(SizeTable::create(48, 1.1, sizes).has_value());
+  }
+  std::vector<std::uint32_t> many;
+  for (std::uint32_t bytes = 32; many.size() < 63; bytes += 8) {
+    many.push_back(bytes);
+  }
+  EXPECT_FALSE(SizeTable::create(48, 2.0, many).has_value());
+  many.resize(40);
+  const auto refused = SizeTable::create(48, 1.01, many);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().what.find("works"), std::string::npos);
+  EXPECT_TRUE(SizeTable::create(48, 1.5, many).has_value());
 }
 
 TEST(SizeTable, NamesAFactorThatWorks) {
