@@ -62,22 +62,27 @@ void Worker::begin_local_value(Connection& connection, const protocol::Request& 
   connection.arriving = start_value(request, hash, id_, 0);
   ArrivingValue& value = *connection.arriving;
   const store::StoreMode mode = store_mode(request.command);
-  if (request.value_bytes > kReservedAtOnceBytesMax) {
-    value.into = ArrivingValue::Into::GrowingItem;
-    connection.blocked |= kBlockedByReservation;
-    reserving_.push_back({.key = std::string(request.key),
-                          .hash = hash,
-                          .value_bytes = request.value_bytes,
-                          .mode = mode,
-                          .connection = &connection});
-    return;
-  }
   value.into = ArrivingValue::Into::Item;
-  const store::Outcome outcome =
-      partition_.reserve({request.key, hash}, request.value_bytes, now_s_, value.reservation, mode);
-  if (outcome != store::Outcome::Stored) {
-    refuse_value(connection, outcome);
+  if (request.value_bytes <= kReservedAtOnceBytesMax) {
+    const store::Outcome outcome =
+        partition_.reserve({request.key, hash}, request.value_bytes, now_s_, value.reservation, mode);
+    if (outcome != store::Outcome::Stored) {
+      refuse_value(connection, outcome);
+      return;
+    }
+    if (value.reservation.is_whole()) {
+      return;
+    }
   }
+  // Not begun, or not whole after the first step: even a value of three chunks may have had to take pages from others.
+  value.into = ArrivingValue::Into::GrowingItem;
+  connection.blocked |= kBlockedByReservation;
+  reserving_.push_back({.key = std::string(request.key),
+                        .hash = hash,
+                        .value_bytes = request.value_bytes,
+                        .mode = mode,
+                        .reservation = value.reservation,
+                        .connection = &connection});
 }
 
 bool Worker::advance_reservations() noexcept {
