@@ -33,6 +33,7 @@ Result<Handle> make_handle() {
   if (hwloc_topology_init(&raw) != 0) {
     return fail("hwloc could not start: " + std::string(std::strerror(errno)));
   }
+  (void)hwloc_topology_set_io_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);  // network cards among them
   return Handle(raw);
 }
 
@@ -85,6 +86,35 @@ void count_lent_memory(Topology& machine) {
   const auto free = meminfo_bytes("/proc/meminfo", "MemFree:");
   if (free && free > node.free_bytes) {
     node.free_bytes = free;
+  }
+}
+
+void add_cards(hwloc_topology_t handle, Topology& out) {
+  constexpr int kPciClassNetwork = 0x02;
+  for (hwloc_obj_t device = hwloc_get_next_pcidev(handle, nullptr); device != nullptr;
+       device = hwloc_get_next_pcidev(handle, device)) {
+    const auto& pci = device->attr->pcidev;
+    if (pci.class_id >> 8 != kPciClassNetwork) {
+      continue;
+    }
+    NetworkCard card{.pci = fmt::format("{:04x}:{:02x}:{:02x}.{:x}", pci.domain, pci.bus, pci.dev, pci.func),
+                     .interfaces = {},
+                     .node = {}};
+    const hwloc_obj_t place = hwloc_get_non_io_ancestor_obj(handle, device);
+    if (place != nullptr && place->nodeset != nullptr && hwloc_bitmap_weight(place->nodeset) == 1) {
+      card.node = static_cast<std::uint32_t>(hwloc_bitmap_first(place->nodeset));
+    }
+    for (hwloc_obj_t os = hwloc_get_next_osdev(handle, nullptr); os != nullptr; os = hwloc_get_next_osdev(handle, os)) {
+      // Of virtio the kernel's device lies a step below the card.
+      hwloc_obj_t owner = os->parent;
+      while (owner != nullptr && owner->type == HWLOC_OBJ_OS_DEVICE) {
+        owner = owner->parent;
+      }
+      if (owner == device && os->attr->osdev.type == HWLOC_OBJ_OSDEV_NETWORK) {
+        card.interfaces.emplace_back(os->name);
+      }
+    }
+    out.cards.push_back(std::move(card));
   }
 }
 
@@ -156,6 +186,7 @@ Result<Topology> read(hwloc_topology_t handle, const std::vector<std::uint32_t>*
        object = hwloc_get_next_obj_by_type(handle, kind, object)) {
     add_core(handle, object, cpus_may_use, out);
   }
+  add_cards(handle, out);
   if (out.cores.empty() || out.nodes.empty()) {
     return fail(fmt::format("{} shows no core with memory that Millrace may use", out.source));
   }
@@ -172,6 +203,13 @@ Result<Topology> read(hwloc_topology_t handle, const std::vector<std::uint32_t>*
 const NumaNode* Topology::find_node(std::uint32_t os_index) const {
   const auto at = std::ranges::find(nodes, os_index, &NumaNode::os_index);
   return at == nodes.end() ? nullptr : &*at;
+}
+
+const NetworkCard* Topology::find_card(const std::string& name) const {
+  const auto at = std::ranges::find_if(cards, [&](const NetworkCard& card) {
+    return card.pci == name || card.pci == "0000:" + name || std::ranges::count(card.interfaces, name) > 0;
+  });
+  return at == cards.end() ? nullptr : &*at;
 }
 
 const Core* Topology::find_core_of_cpu(std::uint32_t os_cpu) const {

@@ -32,14 +32,24 @@ struct Core {
   std::uint32_t package = 0;        ///< socket
 };
 
+/// A network card, as far as the machine tells. Kept for where it is, whatever driver has it.
+struct NetworkCard {
+  std::string pci;                      ///< "0000:03:00.0"
+  std::vector<std::string> interfaces;  ///< the kernel's names for it; none while DPDK's driver has it
+  std::optional<std::uint32_t> node;    ///< os_index of the one NUMA node it is nearest to, if it is one
+};
+
 struct Topology {
   std::vector<NumaNode> nodes;
+  std::vector<NetworkCard> cards;
   std::vector<Core> cores;
   std::vector<std::uint32_t> cpus_allowed;  ///< what cpuset and affinity let us use, ascending
   std::vector<std::uint32_t> cpus_present;  ///< what the machine has, ascending
   std::string source;                       ///< "this machine", a synthetic description or the file it was read from
 
   [[nodiscard]] const NumaNode* find_node(std::uint32_t os_index) const;
+  /// `name`: a PCI address, with or without its domain, or an interface; null: there is no such card.
+  [[nodiscard]] const NetworkCard* find_card(const std::string& name) const;
   /// The core that has this hardware thread; null when there is none that we may use.
   [[nodiscard]] const Core* find_core_of_cpu(std::uint32_t os_cpu) const;
 };

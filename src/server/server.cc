@@ -47,7 +47,8 @@ Result<Plan> make_plan(const config::Options& options, const Topology& topology)
                                  .cores = options.cores,
                                  .memory_bytes = options.memory_bytes,
                                  .item_bytes_max = options.item_bytes_max,
-                                 .may_oversubscribe = options.may_oversubscribe});
+                                 .may_oversubscribe = options.may_oversubscribe,
+                                 .card_node = card_node(topology, options.nic.port)});
 }
 
 /// For --show-plan: what was asked for. Nothing is opened, so nothing more is known.

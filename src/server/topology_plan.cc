@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "base/bytes_text.h"
 
@@ -54,8 +55,9 @@ Result<std::vector<Seat>> seats_listed(const Topology& topology, const PlanReque
   return seats;
 }
 
-/// Every core once, taking nodes in turn, then every core's second hardware thread, and so on.
-std::vector<Seat> seats_spread(const Topology& topology) {
+/// Every core once, taking nodes in turn (first those of `first_node`, all of them), then every core's second hardware
+/// thread, and so on.
+std::vector<Seat> seats_spread(const Topology& topology, std::optional<std::uint32_t> first_node) {
   std::map<std::uint32_t, std::vector<const Core*>> cores_of_node;
   std::size_t siblings_max = 0;
   std::size_t cores_max = 0;
@@ -69,7 +71,16 @@ std::vector<Seat> seats_spread(const Topology& topology) {
     siblings_max = std::max(siblings_max, core.cpus.size());
   }
   std::vector<Seat> seats;
+  std::vector<const Core*> first;
+  if (first_node) {
+    first = std::exchange(cores_of_node[*first_node], {});
+  }
   for (std::size_t sibling = 0; sibling < siblings_max; ++sibling) {
+    for (const Core* core : first) {
+      if (sibling < core->cpus.size()) {
+        seats.push_back({core, core->cpus[sibling]});
+      }
+    }
     for (std::size_t turn = 0; turn < cores_max; ++turn) {
       for (const auto& [node, cores] : cores_of_node) {
         if (turn < cores.size() && sibling < cores[turn]->cpus.size()) {
@@ -138,6 +149,30 @@ Result<std::uint32_t> asked_count(const Topology& topology, const PlanRequest& r
                     asked, topology.source, has, seats.size()));
   }
   return asked;
+}
+
+/// Where workers go by default when there is a card: on its node alone, unless the memory does not fit there.
+void keep_to_card(const Topology& topology, const PlanRequest& request, std::vector<Seat>& seats,
+                  std::vector<std::string>& notes) {
+  const std::uint32_t node = *request.card_node;
+  const std::size_t there = physical_cores(seats);
+  std::vector<Seat> near;
+  std::ranges::copy_if(seats, std::back_inserter(near), [&](const Seat& seat) { return seat.core->node == node; });
+  const std::size_t here = physical_cores(near);
+  if (here == there || here == 0) {
+    return;
+  }
+  if (request.memory_bytes > topology.find_node(node)->memory_bytes) {
+    notes.push_back(fmt::format(
+        "the card is on node {}, which has less memory than -m {}: workers are on other nodes, too, and their frames "
+        "cross between nodes",
+        node, request.memory_bytes / kMiB));
+    return;
+  }
+  notes.push_back(
+      fmt::format("the card is on node {}: its {} get workers, the {} of other nodes do not (-t {} takes all)", node,
+                  counted(here, "core", "cores"), there - here, there));
+  seats = std::move(near);
 }
 
 /// One worker a core, fewer where the memory would not be enough for so many.
@@ -257,8 +292,13 @@ std::string idle_siblings(const Plan& plan, const Core& core) {
 Result<Plan> plan_workers(const Topology& topology, const PlanRequest& request) {
   Plan plan;
   std::vector<Seat> seats;
+  // A node that has no core with memory leaves the choice open.
+  const bool has_cores_there = request.card_node && topology.find_node(*request.card_node) != nullptr &&
+                               topology.find_node(*request.card_node)->memory_bytes > 0 &&
+                               std::ranges::count(topology.cores, *request.card_node, &Core::node) > 0;
+  const std::optional<std::uint32_t> first_node = has_cores_there ? request.card_node : std::nullopt;
   if (request.cores.empty()) {
-    seats = seats_spread(topology);
+    seats = seats_spread(topology, first_node);
     note_nodes_without_memory(topology, plan.notes);
     if (seats.empty()) {
       return fail(fmt::format("no node of {} has both memory and cores that Millrace may use", topology.source));
@@ -271,6 +311,9 @@ Result<Plan> plan_workers(const Topology& topology, const PlanRequest& request) 
     seats = std::move(*listed);
   }
 
+  if (first_node && request.cores.empty() && !request.workers) {
+    keep_to_card(topology, request, seats, plan.notes);
+  }
   const auto count =
       request.workers ? asked_count(topology, request, seats, plan.notes) : fitting_count(request, seats, plan.notes);
   if (!count) {
@@ -297,6 +340,17 @@ Result<Plan> plan_workers(const Topology& topology, const PlanRequest& request) 
   }
   note_sharing(plan, plan.notes);
   return plan;
+}
+
+std::optional<std::uint32_t> card_node(const Topology& topology, const std::string& port) {
+  std::string name = port.substr(0, port.find(','));
+  for (const std::string_view socket : {"af_xdp:", "af_packet:"}) {
+    if (name.starts_with(socket)) {
+      name.erase(0, socket.size());
+    }
+  }
+  const NetworkCard* card = topology.find_card(name);
+  return card == nullptr ? std::nullopt : card->node;
 }
 
 std::string describe(const Plan& plan, const Topology& topology) {

@@ -33,6 +33,8 @@ struct PlanRequest {
   std::uint64_t memory_bytes = 64ULL << 20;   ///< -m: all partitions together
   std::uint64_t item_bytes_max = 1ULL << 20;  ///< -I: a partition holds at least two of these
   bool may_oversubscribe = false;             ///< --oversubscribe
+  /// --nic: the node of the card, where its frames lie. Workers go there first, and by default no further.
+  std::optional<std::uint32_t> card_node = {};
 };
 
 struct WorkerPlacement {
@@ -49,6 +51,10 @@ struct Plan {
 };
 
 Result<Plan> plan_workers(const Topology& topology, const PlanRequest& request);
+
+/// The node of the card that `port` (--nic) names, a PCI address or a packet socket's interface; none: it is no card,
+/// or the machine does not say.
+std::optional<std::uint32_t> card_node(const Topology& topology, const std::string& port);
 
 /// The plan as a table, for --show-plan and the log.
 std::string describe(const Plan& plan, const Topology& topology);

@@ -133,6 +133,48 @@ TEST(TopologyPlan, NodeWithoutCoresIsShownAndNotUsed) {
   EXPECT_THAT(describe(made, machine), HasSubstr("node 1: 64.0 GiB of memory, workers none"));
 }
 
+// --- Where the card is ----------------------------------------------------------------------------------------------
+
+TEST(TopologyPlan, KnowsWhereCardsAre) {
+  const Topology machine = saved("two_sockets_with_cards.xml");
+  EXPECT_EQ(machine.cards.size(), 4U) << "a disk is none";
+  EXPECT_EQ(card_node(machine, "0000:03:00.1"), 0U);
+  EXPECT_EQ(card_node(machine, "03:00.0,queues=4"), 0U);
+  EXPECT_EQ(card_node(machine, "0000:c2:00.0"), 1U) << "the kernel has no name for one that DPDK's driver has";
+  EXPECT_EQ(card_node(machine, "af_xdp:ens4f0np0,start_queue=1"), 1U);
+  EXPECT_EQ(card_node(machine, "af_packet:ens1f1"), 0U);
+  EXPECT_EQ(card_node(machine, "0000:04:00.0"), std::nullopt);
+  EXPECT_EQ(card_node(machine, "tap:ens1f0"), std::nullopt);
+  EXPECT_EQ(card_node(machine, "memif:/run/m.sock"), std::nullopt);
+  EXPECT_EQ(card_node(synthetic(kTwoSockets), "0000:03:00.0"), std::nullopt);
+}
+
+TEST(TopologyPlan, WorkersGoWhereTheCardIs) {
+  const Topology machine = saved("two_sockets_with_cards.xml");
+  const Plan made = plan(machine, {.card_node = 1});
+  EXPECT_THAT(cpus(made), ElementsAre(8, 10, 12, 14));
+  EXPECT_THAT(made.notes,
+              ElementsAre("the card is on node 1: its 4 cores get workers, the 4 of other nodes do not (-t 8 "
+                          "takes all)"));
+  EXPECT_THAT(describe(made, machine), HasSubstr("node 1: 64.0 GiB of memory, workers 0-3, 64.0 MiB reserved"));
+  EXPECT_THAT(cpus(plan(machine, {.workers = 3, .card_node = 1})), ElementsAre(8, 10, 12));
+  EXPECT_THAT(cpus(plan(machine, {.workers = 6, .card_node = 1})), ElementsAre(0, 2, 8, 10, 12, 14));
+  EXPECT_THAT(cpus(plan(machine, {.workers = 9, .card_node = 1})), ElementsAre(0, 2, 4, 6, 8, 9, 10, 12, 14));
+  EXPECT_THAT(cpus(plan(machine, {.cores = {0, 8}, .card_node = 1})), ElementsAre(0, 8))
+      << "who lists cores has chosen";
+}
+
+TEST(TopologyPlan, TheCardsNodeMayNotDo) {
+  const Topology machine = saved("two_sockets_with_cards.xml");
+  const Plan large = plan(machine, {.memory_bytes = 80 * kGiB, .card_node = 0});
+  EXPECT_EQ(large.workers.size(), 8U);
+  EXPECT_THAT(large.notes, ElementsAre(HasSubstr("node 0, which has less memory than -m 81920")));
+  EXPECT_THAT(cpus(plan(saved("node_without_memory.xml"), {.card_node = 1})), ElementsAre(0, 2, 4, 6));
+  EXPECT_EQ(plan(saved("node_without_cores.xml"), {.card_node = 1}).workers.size(), 4U);
+  EXPECT_EQ(plan(machine, {.card_node = 7}).workers.size(), 8U);
+  EXPECT_THAT(plan(synthetic(kOneSocketSmt), {.card_node = 0}).notes, IsEmpty());
+}
+
 // --- Lists of cores ----------------------------------------------------------------------------------------------
 
 TEST(TopologyPlan, ListedCoresKeepTheirOrder) {
