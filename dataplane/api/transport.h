@@ -56,6 +56,7 @@ struct TransportCounters {
   std::uint64_t idle_us = 0;                 ///< turns that found nothing, asleep or not
   std::uint64_t naps = 0;                    ///< of a transport that polls: times it rested
   std::uint64_t napped_us = 0;               ///< the same: how long, as it was meant
+  std::uint64_t sleeps = 0;                  ///< the same: times it slept until its device called
 };
 
 /// Ends another core's sleep in poll(). The one part of a transport that any thread may call.
@@ -72,6 +73,21 @@ class Transport {
   /// Takes in what has arrived and fills `out` from the front; returns the count. When nothing is there, sleeps until
   /// something is, `wait` has passed or the waker was called; `wait` = 0 never sleeps.
   virtual std::size_t poll(Instant now, std::span<Event> out, Duration wait) noexcept = 0;
+
+  // For two transports as one, of which one sleeps for both (rule 19).
+
+  /// A descriptor that becomes readable when something comes, from here until disarm(); -1: there is none. Look once
+  /// more with poll() before the sleep. `waker` is told what the descriptor does not.
+  [[nodiscard]] virtual int arm(Waker& waker) noexcept {
+    static_cast<void>(waker);
+    return -1;
+  }
+  virtual void disarm() noexcept {}
+  /// poll() whose sleep also ends when `descriptor` becomes readable, if this transport can wait for it.
+  virtual std::size_t poll_beside(Instant now, std::span<Event> out, Duration wait, int descriptor) noexcept {
+    static_cast<void>(descriptor);
+    return poll(now, out, wait);
+  }
 
   /// Carries out `ops` in order. Never fails as a whole: an op whose connection is gone is dropped, and a Send's
   /// slices are reported Released.

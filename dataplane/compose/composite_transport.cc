@@ -12,12 +12,6 @@ using dataplane::Event;
 using dataplane::TransportCounters;
 using dataplane::TxOp;
 
-namespace {
-
-constexpr Duration kPause = nanoseconds(50);  // about what one pause takes
-
-}  // namespace
-
 std::size_t CompositeTransport::poll(Instant now, std::span<Event> out, Duration wait) noexcept {
   MR_ASSERT(!out.empty());
   if (was_idle_ && now > last_poll_) {
@@ -31,7 +25,10 @@ std::size_t CompositeTransport::poll(Instant now, std::span<Event> out, Duration
   if (count > 0) {
     naps_.reset();
   } else if (wait.ns > 0) {
-    count = rest(now, out, wait);
+    count = rest(
+        naps_, now, wait, own_, [&](Instant at) { return take_in(at, out); },
+        [&](Instant at, Duration time, Duration left) { return nap(at, out, time, left); },
+        [&] { return waker_.take(); });
   }
   was_idle_ = count == 0;
   return count;
@@ -51,33 +48,18 @@ std::size_t CompositeTransport::take_in(Instant now, std::span<Event> out) noexc
   return count;
 }
 
-std::size_t CompositeTransport::rest(Instant now, std::span<Event> out, Duration wait) noexcept {
-  const Instant end = now + wait;
-  bool has_napped = false;
-  while (now < end) {
-    const Duration nap = std::min(naps_.next(), end - now);
-    std::size_t count = 0;
-    if (nap.ns == 0) {
-      pause_processor();
-      now = now + kPause;
-    } else {
-      own_.polls_that_slept += has_napped ? 0 : 1;
-      has_napped = true;
-      ++own_.naps;
-      own_.napped_us += static_cast<std::uint64_t>(nap.ns / 1000);
-      count = kernel_->poll(now, out, nap);
-      now = now + nap;
-    }
-    const bool was_woken = waker_.take();
-    if (count == 0) {
-      count = take_in(now, out);
-    }
-    if (count > 0 || was_woken) {
-      naps_.reset();
-      return count;
-    }
+/// Where frames can call, the ring waits for them, too. Else a nap.
+Napped CompositeTransport::nap(Instant now, std::span<Event> out, Duration time, Duration left) noexcept {
+  const int descriptor = frames_->arm(waker_);
+  if (descriptor < 0) {
+    return {.count = kernel_->poll(now, out, time), .took = time};
   }
-  return 0;
+  std::size_t count = frames_->poll(now, out, {});
+  if (count == 0) {
+    count = kernel_->poll_beside(now, out, std::min(left, kSleepLongest), descriptor);
+  }
+  frames_->disarm();
+  return {.count = count, .was_sleep = true};
 }
 
 void CompositeTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
@@ -126,6 +108,7 @@ const TransportCounters& CompositeTransport::counters() const noexcept {
   sum_.idle_us = own_.idle_us;
   sum_.naps = own_.naps;
   sum_.napped_us = own_.napped_us;
+  sum_.sleeps = own_.sleeps;
   sum_.polls_that_slept = own_.polls_that_slept;
   return sum_;
 }

@@ -5,8 +5,10 @@
 // Which is whose: connections are the kernel's, all of them: connect() goes there. Datagram sockets say it by their
 // number: those of the frames begin at `frame_socket_base`. A Released without a connection is passed on as it comes.
 // Each turn looks at the frames first, then at the kernel, which enters the ring only if there is reason to.
-// Idle: look and pause, then nap inside the kernel's poll(), so that connections and wakes end a nap at once and a
-// datagram at its end (base/nap.h). Of rule 11: a nap counts as long as it was meant.
+// Idle: look and pause, then sleep inside the kernel's poll(), so that connections and wakes end it at once. Where the
+// frames have a descriptor the ring waits for that as well, kSleepLongest at most (timers, news of other cores, a link
+// that comes up); where not it is a nap, and a datagram waits for its end (base/nap.h). Of rule 11: a nap counts as
+// long as it was meant, and a sleep may be shorter.
 #pragma once
 
 #include <atomic>
@@ -24,6 +26,8 @@ namespace millrace::compose {
 
 class CompositeTransport final : public dataplane::Transport {
  public:
+  static constexpr Duration kSleepLongest = milliseconds(10);
+
   CompositeTransport(std::unique_ptr<dataplane::Transport> frames, std::unique_ptr<dataplane::Transport> kernel,
                      std::uint16_t frame_socket_base)
       : frames_(std::move(frames)),
@@ -66,7 +70,7 @@ class CompositeTransport final : public dataplane::Transport {
   };
 
   [[nodiscard]] std::size_t take_in(Instant now, std::span<dataplane::Event> out) noexcept;
-  [[nodiscard]] std::size_t rest(Instant now, std::span<dataplane::Event> out, Duration wait) noexcept;
+  [[nodiscard]] Napped nap(Instant now, std::span<dataplane::Event> out, Duration time, Duration left) noexcept;
   [[nodiscard]] bool is_for_frames(const dataplane::TxOp& op) const noexcept {
     return op.kind == dataplane::TxKind::SendDatagram && op.flow->socket >= frame_socket_base_;
   }

@@ -1,6 +1,5 @@
 #include "dataplane/dpdk/device.h"
 
-#include <poll.h>
 #include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -60,22 +59,6 @@ void let_interrupts_finish() {
   for (int i = 0; i < kTries && alarms_passed.load(std::memory_order_acquire) == before; ++i) {
     ::usleep(1000);
   }
-}
-
-/// What a driver gives to sleep on.
-enum class Waker : std::uint8_t {
-  EventCounter,
-  Device,   ///< the device itself, readable while frames wait
-  Unknown,  ///< vhost's poll set around the guest's event counter, which only the driver could quieten
-};
-
-Waker waker_of(int fd) {
-  char target[32];
-  const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), target, sizeof target);
-  const std::string_view name(target, length > 0 ? static_cast<std::size_t>(length) : 0);
-  return name == "anon_inode:[eventfd]" ? Waker::EventCounter
-         : name.starts_with("/dev/")    ? Waker::Device
-                                        : Waker::Unknown;
 }
 
 }  // namespace
@@ -304,6 +287,7 @@ Result<void> Device::finish_reset() {
       continue;
     }
     read_counters(*ethdev);
+    remove_rules(*ethdev);
     (void)rte_eth_dev_stop(ethdev->id);
     const int code = rte_eth_dev_reset(ethdev->id);
     if (code == 0) {
@@ -356,6 +340,7 @@ void Device::shut_down() {
       for (const auto event : {RTE_ETH_EVENT_INTR_RESET, RTE_ETH_EVENT_INTR_RMV}) {
         (void)rte_eth_dev_callback_unregister(ethdev->id, event, &Ethdev::on_event, ethdev.get());
       }
+      remove_rules(*ethdev);
       (void)rte_eth_dev_stop(ethdev->id);
     }
     (void)rte_eth_dev_close(ethdev->id);
@@ -372,43 +357,6 @@ void Device::shut_down() {
   for (auto& queue : queues_) {
     flush_own_cache(queue->pool);
     flush_own_cache(queue->external_pool);
-  }
-}
-
-const Device::Ethdev& Device::ethdev_of(std::uint16_t queue) const {
-  const auto ethdev =
-      std::ranges::find_if(ethdevs_, [&](const auto& one) { return queue < one->first_queue + one->queue_count; });
-  MR_ASSERT(ethdev != ethdevs_.end());
-  return **ethdev;
-}
-
-int Device::rx_interrupt_fd(std::uint16_t queue) const {
-  const Ethdev& ethdev = ethdev_of(queue);
-  return options_.has_rx_interrupts
-             ? rte_eth_dev_rx_intr_ctl_q_get_fd(ethdev.id, static_cast<std::uint16_t>(queue - ethdev.first_queue))
-             : -1;
-}
-
-bool Device::arm_rx_interrupt(std::uint16_t queue) {
-  const int fd = rx_interrupt_fd(queue);
-  const Waker waker = fd >= 0 ? waker_of(fd) : Waker::Unknown;
-  const Ethdev& ethdev = ethdev_of(queue);
-  return waker == Waker::Device ||
-         (waker == Waker::EventCounter &&
-          rte_eth_dev_rx_intr_enable(ethdev.id, static_cast<std::uint16_t>(queue - ethdev.first_queue)) == 0);
-}
-
-void Device::disarm_rx_interrupt(std::uint16_t queue) {
-  const int fd = rx_interrupt_fd(queue);
-  if (fd < 0 || waker_of(fd) != Waker::EventCounter) {
-    return;
-  }
-  const Ethdev& ethdev = ethdev_of(queue);
-  (void)rte_eth_dev_rx_intr_disable(ethdev.id, static_cast<std::uint16_t>(queue - ethdev.first_queue));
-  pollfd counter{.fd = fd, .events = POLLIN, .revents = 0};
-  if (::poll(&counter, 1, 0) > 0) {
-    std::uint64_t count = 0;
-    (void)!::read(fd, &count, sizeof count);
   }
 }
 

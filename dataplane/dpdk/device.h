@@ -33,7 +33,8 @@ struct DeviceOptions {
   std::uint32_t external_max = 1024;          ///< lent slices of each queue; 0: no attach()
   std::optional<port::MacBytes> mac{};        ///< instead of the device's own
   bool has_offloads = true;                   ///< checksums and tags by the device where it can
-  bool has_rx_interrupts = false;             ///< ask for arm_rx_interrupt()
+  bool has_rx_interrupts = false;             ///< ask for FramePort::arm_rx(), where the kind of port has it
+  std::uint16_t aim_port = 0;                 ///< UDP ports from here on are to lead to queue 0, 1, ...; 0: none is
   std::vector<std::uint32_t> worker_nodes{};  ///< NUMA node of each queue's worker; empty: not known
 };
 
@@ -54,6 +55,8 @@ struct DeviceFacts {
   std::uint16_t tx_descriptors = 0;
   std::uint32_t buffers = 0;  ///< of each queue
   RssFacts rss;
+  bool aims_v4 = false;  ///< there are rules for DeviceOptions::aim_port, over IPv4
+  bool aims_v6 = false;
   std::vector<std::string> notes;  ///< what the operator should know: nodes that differ, no spreading, refused wishes
 };
 
@@ -93,22 +96,9 @@ class Device {
   /// Workers have ended or will call no more than alloc(), release() and take_released(). Ports say Removed.
   void shut_down();
 
-  // To sleep until a frame comes, on worker q's thread; only if open() was asked for it. Of the virtual devices, tap
-  // and virtio-user can (22.11); memif, vhost, af_packet and af_xdp cannot: nap.
-
-  /// Becomes readable when a frame comes, if armed. It may be another one after the peer went and came: ask each time.
-  /// -1: there is none.
-  [[nodiscard]] int rx_interrupt_fd(std::uint16_t queue) const;
-  /// From here on a frame makes the descriptor readable. False: it does not work, nap. Look once more with rx_burst()
-  /// between this and sleeping.
-  bool arm_rx_interrupt(std::uint16_t queue);
-  /// After each sleep: takes what made it readable.
-  void disarm_rx_interrupt(std::uint16_t queue);
-
  private:
   struct Ethdev;
   struct Queue;
-  [[nodiscard]] const Ethdev& ethdev_of(std::uint16_t queue) const;
   Device(Eal& eal, PortSpec spec, std::uint16_t queues, DeviceOptions options);
   Result<void> plug();
   Result<void> make_queues();
@@ -116,6 +106,9 @@ class Device {
   Result<void> start(Ethdev& ethdev);
   void set_filters(Ethdev& ethdev);
   void read_rss(Ethdev& ethdev);
+  void set_rules(Ethdev& ethdev);
+  bool aim(Ethdev& ethdev, bool is_v4);
+  static void remove_rules(Ethdev& ethdev, std::size_t from = 0);
   void make_ports(const Ethdev& ethdev);
   Result<void> finish_reset();
   void read_link(Ethdev& ethdev);

@@ -7,6 +7,8 @@
 namespace millrace::dpdk {
 namespace {
 
+constexpr const char* kNoInterrupts =
+    "it has no receive interrupts: a worker with nothing to do naps, and the next datagram may wait for 1 ms";
 constexpr std::uint16_t kSegmentsMax = 8;
 constexpr std::uint64_t kRxOffloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
                                       RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
@@ -51,10 +53,13 @@ Result<void> Device::configure(Ethdev& ethdev) {
   conf.txmode.offloads = ethdev.tx_offloads;
   conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 ? 1 : 0;
   conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0 ? 1 : 0;
-  conf.intr_conf.rxq = options_.has_rx_interrupts ? 1 : 0;
+  // The others (22.11) take the wish, have nothing to sleep on, and say so in an error each time they are asked.
+  const bool kind_has_interrupts =
+      spec_.kind == PortKind::Pci || spec_.kind == PortKind::Tap || spec_.kind == PortKind::VirtioUser;
+  conf.intr_conf.rxq = options_.has_rx_interrupts && kind_has_interrupts ? 1 : 0;
   int code = rte_eth_dev_configure(ethdev.id, ethdev.queue_count, ethdev.queue_count, &conf);
   if (code != 0 && conf.intr_conf.rxq != 0) {
-    note("it has no receive interrupts");
+    note(kNoInterrupts);
     conf.intr_conf.rxq = 0;
     code = rte_eth_dev_configure(ethdev.id, ethdev.queue_count, ethdev.queue_count, &conf);
   }
@@ -62,6 +67,7 @@ Result<void> Device::configure(Ethdev& ethdev) {
     return refuse("its driver does not take " + std::to_string(ethdev.queue_count) + " queues and an MTU of " +
                   std::to_string(options_.mtu) + ": " + reason(code));
   }
+  ethdev.has_rx_interrupts = conf.intr_conf.rxq != 0;
   facts_.rx_descriptors = options_.rx_descriptors;
   facts_.tx_descriptors = options_.tx_descriptors;
   code = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev.id, &facts_.rx_descriptors, &facts_.tx_descriptors);
@@ -95,11 +101,22 @@ Result<void> Device::configure(Ethdev& ethdev) {
 }
 
 Result<void> Device::start(Ethdev& ethdev) {
-  if (const int code = rte_eth_dev_start(ethdev.id); code != 0) {
+  int code = rte_eth_dev_start(ethdev.id);
+  if (code != 0 && ethdev.has_rx_interrupts) {
+    // A card with fewer interrupts than queues says so only now.
+    options_.has_rx_interrupts = false;
+    note(kNoInterrupts);
+    if (auto again = configure(ethdev); !again) {
+      return again;
+    }
+    code = rte_eth_dev_start(ethdev.id);
+  }
+  if (code != 0) {
     return fail("port " + spec_.text + ": its driver does not start it: " + reason(code));
   }
   set_filters(ethdev);
   read_rss(ethdev);
+  set_rules(ethdev);
   make_ports(ethdev);
   read_link(ethdev);
   return {};
@@ -222,6 +239,7 @@ void Device::make_ports(const Ethdev& ethdev) {
                        .ethdev_queue = q,
                        .queue = static_cast<std::uint16_t>(ethdev.first_queue + q),
                        .segments_max = ethdev.segments_max,
+                       .has_rx_interrupts = ethdev.has_rx_interrupts,
                        .pool = queue.pool,
                        .external_pool = can_lend ? queue.external_pool : nullptr,
                        .capabilities = {.mac = ethdev.mac,

@@ -13,6 +13,8 @@
 #include "dataplane/dpdk/device.h"
 #include "dataplane/dpdk/dpdk_port.h"
 
+struct rte_flow;
+
 namespace millrace::dpdk {
 
 constexpr std::uint16_t kFrameExtraBytes = 26;  // Ethernet, two tags, frame check sequence
@@ -40,6 +42,8 @@ struct Device::Ethdev {
   std::uint64_t rx_offloads = 0;
   std::uint64_t tx_offloads = 0;
   std::uint16_t segments_max = 1;
+  bool has_rx_interrupts = false;
+  std::vector<rte_flow*> rules;  ///< device_rules.cc
   rte_eth_stats before_reset{};  ///< counters that a reset set to zero
   rte_eth_stats last{};
   Device* device = nullptr;

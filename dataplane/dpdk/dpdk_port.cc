@@ -1,17 +1,21 @@
 #include "dataplane/dpdk/dpdk_port.h"
 
+#include <poll.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 namespace millrace::dpdk {
 namespace {
@@ -247,6 +251,47 @@ std::size_t DpdkPort::tx_burst(Instant, std::span<Packet> packets) noexcept {
 void DpdkPort::collect_sent() noexcept {
   if (external_.lent() > 0 && can_collect_) {
     can_collect_ = rte_eth_tx_done_cleanup(wiring_.ethdev, wiring_.ethdev_queue, 0) != -ENOTSUP;
+  }
+}
+
+DpdkPort::Bell DpdkPort::bell_of(int fd) noexcept {
+  char path[32];
+  (void)std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  char target[32];
+  const ssize_t length = ::readlink(path, target, sizeof target);
+  const std::string_view name(target, length > 0 ? static_cast<std::size_t>(length) : 0);
+  return name == "anon_inode:[eventfd]" ? Bell::EventCounter : name.starts_with("/dev/") ? Bell::Device : Bell::Unknown;
+}
+
+int DpdkPort::arm_rx() noexcept {
+  if (!wiring_.has_rx_interrupts || !gate_.passes()) {
+    can_arm_ = true;  // the peer that comes may have what the one that went had not
+    return -1;
+  }
+  if (!can_arm_) {
+    return -1;
+  }
+  const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(wiring_.ethdev, wiring_.ethdev_queue);
+  if (fd != bell_fd_) {
+    bell_fd_ = fd;
+    bell_ = fd < 0 ? Bell::Unknown : bell_of(fd);
+  }
+  can_arm_ = bell_ == Bell::Device ||
+             (bell_ == Bell::EventCounter && rte_eth_dev_rx_intr_enable(wiring_.ethdev, wiring_.ethdev_queue) == 0);
+  return can_arm_ ? fd : -1;
+}
+
+/// Takes what made the descriptor readable. While the device is being reset, or gone, there is nothing to take: the
+/// gate says so, and does not shut before this worker has asked it.
+void DpdkPort::disarm_rx() noexcept {
+  if (bell_ != Bell::EventCounter || !gate_.passes()) {
+    return;
+  }
+  (void)rte_eth_dev_rx_intr_disable(wiring_.ethdev, wiring_.ethdev_queue);
+  pollfd counter{.fd = bell_fd_, .events = POLLIN, .revents = 0};
+  if (::poll(&counter, 1, 0) > 0) {
+    std::uint64_t count = 0;
+    (void)!::read(bell_fd_, &count, sizeof count);
   }
 }
 

@@ -25,6 +25,7 @@ struct DpdkPortWiring {
   std::uint16_t ethdev_queue = 0;
   std::uint16_t queue = 0;  ///< of the device, for RxFacts
   std::uint16_t segments_max = 1;
+  bool has_rx_interrupts = false;
   bool has_physical_addresses = false;  ///< the device knows memory by physical address (IOVA as PA)
   rte_mempool* pool = nullptr;
   rte_mempool* external_pool = nullptr;  ///< mbufs without a buffer, for lent bytes; null: none
@@ -45,6 +46,8 @@ class DpdkPort final : public port::FramePort {
   std::size_t take_released(std::span<std::uint64_t> tokens) noexcept override {
     return external_.take_released(tokens);
   }
+  [[nodiscard]] int arm_rx() noexcept override;
+  void disarm_rx() noexcept override;
   [[nodiscard]] port::LinkState link() const noexcept override { return gate_.link(); }
   [[nodiscard]] const port::PortCapabilities& capabilities() const noexcept override { return wiring_.capabilities; }
   [[nodiscard]] const port::PortCounters& counters() const noexcept override;
@@ -62,6 +65,14 @@ class DpdkPort final : public port::FramePort {
  private:
   static constexpr std::uint16_t kBurst = 64;
 
+  /// What a driver gives to sleep on.
+  enum class Bell : std::uint8_t {
+    Unknown,  ///< vhost's poll set around the guest's event counter, which only the driver could quieten
+    EventCounter,
+    Device,  ///< the device itself, readable while frames wait
+  };
+  static Bell bell_of(int fd) noexcept;
+
   bool prepare(buf::Packet& packet, rte_mbuf& mbuf, bool& needs_driver) noexcept;
   bool prepare_rare(buf::Packet& packet, rte_mbuf& mbuf) noexcept;
   void apply_wishes(const buf::TxWishes& wishes, rte_mbuf& mbuf) const noexcept;
@@ -73,6 +84,9 @@ class DpdkPort final : public port::FramePort {
   DpdkPortWiring wiring_;
   std::uint32_t frame_bytes_max_;
   bool can_collect_ = true;
+  bool can_arm_ = true;  ///< until it failed while the link was up: drivers log each failure
+  int bell_fd_ = -1;
+  Bell bell_ = Bell::Unknown;
   mutable port::PortCounters counters_;
   std::uint64_t unsendable_ = 0;
   ExternalTable external_;

@@ -59,6 +59,7 @@ struct Nic::Parts {
 Nic::Nic(NicOptions options)
     : options_(std::move(options)),
       news_(options_.cpus.size()),
+      fragments_(options_.cpus.size(), options_.seed, options_.mtu),
       watch_(spread_, options_.cpus.size()),
       parts_(std::make_unique<Parts>()) {}
 
@@ -81,6 +82,8 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
   const dpdk::DeviceOptions device_options{.mtu = options.mtu,
                                            .external_max = options.lend_bytes_min > 0 ? 1024U : 0U,
                                            .mac = mac_of(*spec, options.addresses.front()),
+                                           .has_rx_interrupts = options.may_sleep,
+                                           .aim_port = options.aim_port,
                                            .worker_nodes = options.nodes};
   std::unique_ptr<Nic> nic(new Nic(options));
   auto eal = dpdk::Eal::start({.ports = {*spec},
@@ -108,11 +111,22 @@ Result<std::unique_ptr<Nic>> Nic::open(const NicOptions& options) {
                                     facts.queues == 1 ? "" : "s", port.mtu, fmt::join(port.mac, ":"),
                                     fmt::join(addresses, ", ")));
   nic->notes_ = facts.notes;
+  if (facts.aims_v4 || facts.aims_v6) {
+    nic->lines_.push_back(fmt::format("rules of the card lead UDP ports {} to {} to their workers' queues{}",
+                                      options.aim_port, options.aim_port + facts.queues - 1,
+                                      !facts.aims_v6   ? ", over IPv4 alone"
+                                      : !facts.aims_v4 ? ", over IPv6 alone"
+                                                       : ""));
+  }
   if (facts.rss.table.size() > 0 && facts.rss.key.size() >= wire::kRssKeyBytes) {
     std::copy_n(facts.rss.key.begin(), wire::kRssKeyBytes, nic->spread_.key.begin());
     nic->spread_.table = facts.rss.table;
     nic->spread_.udp4_by_ports = facts.rss.udp4_by_ports;
     nic->spread_.udp6_by_ports = facts.rss.udp6_by_ports;
+    nic->spread_.aim_port = options.aim_port;
+    nic->spread_.queues = facts.queues;
+    nic->spread_.aims_v4 = facts.aims_v4;
+    nic->spread_.aims_v6 = facts.aims_v6;
   }
   if (options.has_telemetry) {
     nic->parts_->inside = std::make_unique<Inside>(*nic->parts_->device, queues);
@@ -142,6 +156,7 @@ Result<std::unique_ptr<stack::StackTransport>> Nic::transport(std::uint16_t queu
                    .zero_copy_bytes_min = options_.lend_bytes_min,
                    .news = options_.cpus.size() > 1 ? &news_ : nullptr,
                    .core = queue,
+                   .fragments = options_.cpus.size() > 1 ? &fragments_ : nullptr,
                    .watch = spread_.is_known() ? &watch_ : nullptr};
   return stack::StackTransport::create(port, *host, options);
 }

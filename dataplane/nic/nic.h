@@ -34,6 +34,8 @@ struct NicOptions {
   std::vector<std::uint32_t> nodes{};    ///< their NUMA nodes
   std::uint32_t lend_bytes_min = 0;      ///< slices from here on are left where they lie; 0: never
   std::uint64_t seed = 0;                ///< secret
+  std::uint16_t aim_port = 0;            ///< UDP port of queue 0's worker, the next is queue 1's, ...; 0: none
+  bool may_sleep = false;                ///< workers wait for the card's interrupts when idle, where it has them
   bool has_telemetry = false;            ///< a socket to look inside and to capture: dpdk/telemetry.h
   /// Gets DPDK's own words, from any thread.
   std::function<void(bool is_error, std::string_view line)> log{};
@@ -80,6 +82,7 @@ class Nic {
 
   const NicOptions options_;
   stack::LinkNews news_;
+  stack::FragmentExchange fragments_;
   stack::FlowSpread spread_;
   stack::SpreadWatch watch_;
   bool has_told_spread_ = false;

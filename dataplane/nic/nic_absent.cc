@@ -6,7 +6,10 @@ namespace millrace::nic {
 struct Nic::Parts {};
 
 Nic::Nic(NicOptions options)
-    : options_(std::move(options)), news_(options_.cpus.size()), watch_(spread_, options_.cpus.size()) {}
+    : options_(std::move(options)),
+      news_(options_.cpus.size()),
+      fragments_(options_.cpus.size(), options_.seed, options_.mtu),
+      watch_(spread_, options_.cpus.size()) {}
 
 Nic::~Nic() = default;
 

@@ -81,6 +81,8 @@ class CapturePort final : public FramePort {
     return inner_.attach(packet, bytes, token);
   }
   std::size_t take_released(std::span<std::uint64_t> tokens) noexcept override { return inner_.take_released(tokens); }
+  [[nodiscard]] int arm_rx() noexcept override { return inner_.arm_rx(); }
+  void disarm_rx() noexcept override { inner_.disarm_rx(); }
   [[nodiscard]] LinkState link() const noexcept override { return inner_.link(); }
   [[nodiscard]] const PortCapabilities& capabilities() const noexcept override { return inner_.capabilities(); }
   [[nodiscard]] const PortCounters& counters() const noexcept override { return inner_.counters(); }

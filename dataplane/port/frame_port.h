@@ -97,6 +97,12 @@ class FramePort : public buf::PacketOwner {
   /// Fills `tokens` from the front with those whose bytes are no longer read; returns the count.
   virtual std::size_t take_released(std::span<std::uint64_t> tokens) noexcept = 0;
 
+  /// To sleep until a frame comes: a descriptor that becomes readable then, from here until disarm_rx(); -1: there is
+  /// none, nap. It may be another one each time. Look once more with rx_burst() before the sleep, and bound it: a link
+  /// that comes up makes nothing readable.
+  [[nodiscard]] virtual int arm_rx() noexcept { return -1; }
+  virtual void disarm_rx() noexcept {}
+
   /// Cheap: asked every turn.
   [[nodiscard]] virtual LinkState link() const noexcept = 0;
   [[nodiscard]] virtual const PortCapabilities& capabilities() const noexcept = 0;

@@ -62,9 +62,12 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
   rx_count_ = port_.rx_burst(now, std::span(rx_).first(std::min(kBurst, out.size())));
   counters_.frames_received += rx_count_;
   const std::uint64_t reassembled = counters_.datagrams_reassembled;
-  const std::size_t count = take_burst(now, out);
+  std::size_t count = take_burst(now, out);
   if (MR_UNLIKELY(now >= watch_at_ && count > 0 && counters_.datagrams_reassembled == reassembled)) {
     watch_spread(now, out.first(count));  // fragments are spread in another way: without ports
+  }
+  if (options_.fragments != nullptr) {
+    take_over(now, out, count);
   }
   if (options_.news != nullptr) {
     take_news(now);

@@ -32,6 +32,7 @@
 #include "dataplane/ip/token_bucket.h"
 #include "dataplane/port/frame_port.h"
 #include "dataplane/stack/counters.h"
+#include "dataplane/stack/fragment_exchange.h"
 #include "dataplane/stack/lent_table.h"
 #include "dataplane/stack/link_news.h"
 #include "dataplane/stack/path_cache.h"
@@ -58,7 +59,9 @@ struct StackOptions {
   /// their addresses for all.
   LinkNews* news = nullptr;
   std::uint16_t core = 0;
-  /// The same, of a device that says how it spreads flows over queues; null: it does not.
+  /// Of a device with several queues: where fragments go to the core that puts them together; null: each keeps its own.
+  FragmentExchange* fragments = nullptr;
+  /// Of a device with several queues that says how it spreads flows over queues; null: it does not.
   SpreadWatch* watch = nullptr;
 };
 
@@ -129,6 +132,8 @@ class HostStack {
   [[nodiscard]] const StackCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const ip::NeighborCache& neighbors() const noexcept { return neighbors_; }
   [[nodiscard]] const ip::HostAddresses& addresses() const noexcept { return host_; }
+  /// Frames that the port did not take yet: the next poll() offers them again.
+  [[nodiscard]] bool has_unsent() const noexcept { return tx_begin_ != tx_end_ || answers_begin_ != answers_end_; }
   /// Whether a datagram to `destination` would leave at once; if not, its next hop is asked for from here on.
   [[nodiscard]] ip::NeighborCache::Reach reach(Instant now, const wire::IpAddress& destination) noexcept;
   /// Of a path: what a UDP payload may have to go in one frame.
@@ -139,6 +144,7 @@ class HostStack {
   static constexpr std::size_t kAllocBurst = 32;
   static constexpr std::size_t kRefusalsMax = 16;
   static constexpr std::uint32_t kPlainHeadersBytes = wire::kEthernetBytes + wire::kIpv4Bytes + wire::kUdpBytes;
+  static constexpr std::size_t kTakeOverMax = 32;  ///< fragments of other cores in a turn
 
   /// What the layers above want sent as one IP datagram's payload: their header and the caller's slices.
   struct Payload {
@@ -179,6 +185,14 @@ class HostStack {
   void take_arp(Instant now, wire::Bytes bytes) noexcept;
   void take_ip(Instant now, ip::Arrived arrived, const buf::RxFacts& facts, const wire::EthernetHeader& ethernet,
                std::span<Datagram> out, std::size_t& count) noexcept;
+  /// What is left of a datagram when it is whole: UDP or ICMP.
+  void take_whole(Instant now, const ip::Arrived& arrived, buf::ChecksumState l4_checksum,
+                  const wire::EthernetHeader& ethernet, std::span<Datagram> out, std::size_t& count) noexcept;
+  void take_fragment(Instant now, ip::Arrived arrived, const wire::EthernetHeader& ethernet, std::span<Datagram> out,
+                     std::size_t& count) noexcept;
+  [[nodiscard]] bool hand_over(const ip::Arrived& arrived, const wire::MacAddress& from) noexcept;
+  /// Fragments that other cores got, and that are this one's.
+  void take_over(Instant now, std::span<Datagram> out, std::size_t& count) noexcept;
   [[nodiscard]] wire::Drop reassemble(Instant now, ip::Arrived& arrived) noexcept;
   void take_udp(Instant now, const ip::Arrived& arrived, buf::ChecksumState checksum,
                 const wire::EthernetHeader& ethernet, std::span<Datagram> out, std::size_t& count) noexcept;

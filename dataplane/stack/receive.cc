@@ -87,7 +87,6 @@ void HostStack::take_arp(Instant now, Bytes bytes) noexcept {
 }
 
 Drop HostStack::reassemble(Instant now, ip::Arrived& arrived) noexcept {
-  ++counters_.fragments_received;
   const ip::ReassemblyOutcome outcome = reassembler_.add(now, arrived, counters_.drops);
   if (outcome.drop != Drop::None || !outcome.is_whole) {
     return outcome.drop;
@@ -108,26 +107,73 @@ Drop HostStack::reassemble(Instant now, ip::Arrived& arrived) noexcept {
 
 void HostStack::take_ip(Instant now, ip::Arrived arrived, const buf::RxFacts& facts,
                         const wire::EthernetHeader& ethernet, std::span<Datagram> out, std::size_t& count) noexcept {
-  Drop drop = arrived.drop;
-  if (drop == Drop::None && arrived.is_fragment) {
-    drop = reassemble(now, arrived);
-    if (drop == Drop::None && arrived.is_fragment) {
-      return;  // it waits for the others
+  if (arrived.drop != Drop::None) {
+    return counters_.drops.count(arrived.drop);
+  }
+  if (!arrived.is_fragment) {
+    return take_whole(now, arrived, facts.l4_checksum, ethernet, out, count);
+  }
+  ++counters_.fragments_received;
+  if (!hand_over(arrived, ethernet.source)) {
+    take_fragment(now, arrived, ethernet, out, count);
+  }
+}
+
+bool HostStack::hand_over(const ip::Arrived& arrived, const wire::MacAddress& from) noexcept {
+  const bool is_all = arrived.fragment.offset_bytes == 0 && !arrived.fragment.more;
+  if (options_.fragments == nullptr || is_all) {
+    return false;
+  }
+  const std::size_t core = options_.fragments->core_of(arrived);
+  if (core == options_.core) {
+    return false;
+  }
+  if (options_.fragments->give(core, arrived, from)) {
+    ++counters_.fragments_handed_over;
+  } else {
+    counters_.drops.count(Drop::FragmentHandOver);
+  }
+  return true;
+}
+
+void HostStack::take_over(Instant now, std::span<Datagram> out, std::size_t& count) noexcept {
+  // A fragment makes one datagram at most.
+  for (std::size_t left = kTakeOverMax; left > 0 && count < out.size(); --left) {
+    const bool was_there =
+        options_.fragments->take(options_.core, [&](const ip::Arrived& arrived, const wire::MacAddress& from) {
+          ++counters_.fragments_taken_over;
+          take_fragment(now, arrived, {.source = from}, out, count);
+        });
+    if (MR_LIKELY(!was_there)) {
+      return;
     }
   }
-  if (drop == Drop::None) {
-    switch (arrived.protocol) {
-      case wire::kProtocolUdp:
-        // The device has summed what it saw: one fragment.
-        return take_udp(now, arrived, arrived.was_fragmented ? buf::ChecksumState::Unknown : facts.l4_checksum,
-                        ethernet, out, count);
-      case wire::kProtocolIcmpv4:
-      case wire::kProtocolIcmpv6:
-        drop = take_icmp(now, arrived, ethernet);
-        break;
-      default:
-        drop = Drop::IpProtocolUnknown;
-    }
+}
+
+void HostStack::take_fragment(Instant now, ip::Arrived arrived, const wire::EthernetHeader& ethernet,
+                              std::span<Datagram> out, std::size_t& count) noexcept {
+  const Drop drop = reassemble(now, arrived);
+  if (drop != Drop::None) {
+    return counters_.drops.count(drop);
+  }
+  if (!arrived.is_fragment) {
+    // The device has summed what it saw: one fragment.
+    take_whole(now, arrived, buf::ChecksumState::Unknown, ethernet, out, count);
+  }
+}
+
+void HostStack::take_whole(Instant now, const ip::Arrived& arrived, buf::ChecksumState l4_checksum,
+                           const wire::EthernetHeader& ethernet, std::span<Datagram> out, std::size_t& count) noexcept {
+  Drop drop = Drop::IpProtocolUnknown;
+  switch (arrived.protocol) {
+    case wire::kProtocolUdp:
+      return take_udp(now, arrived, l4_checksum, ethernet, out, count);
+    case wire::kProtocolIcmpv4:
+    case wire::kProtocolIcmpv6:
+      drop = take_icmp(now, arrived, ethernet);
+      break;
+    default:
+      break;
   }
   if (drop != Drop::None) {
     counters_.drops.count(drop);

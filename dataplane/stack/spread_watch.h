@@ -24,10 +24,19 @@ struct FlowSpread {
   std::vector<std::uint16_t> table{};  ///< queue of each entry; empty: nothing is known
   bool udp4_by_ports = true;           ///< ports are hashed too; else addresses alone
   bool udp6_by_ports = true;
+  /// Rules come before the hash: UDP ports from here on lead to queue 0, 1, ...; 0: there are none.
+  std::uint16_t aim_port = 0;
+  std::uint16_t queues = 0;
+  bool aims_v4 = false;
+  bool aims_v6 = false;
 
   [[nodiscard]] bool is_known() const noexcept { return !table.empty(); }
   /// Where a whole UDP datagram of this flow comes, as it will come. Only when is_known().
   [[nodiscard]] std::uint16_t queue_of(const wire::FlowKey& flow) const noexcept {
+    const auto aimed = static_cast<std::uint16_t>(flow.destination_port - aim_port);
+    if ((flow.source.is_v4() ? aims_v4 : aims_v6) && aimed < queues) {
+      return aimed;
+    }
     return table[wire::rss_hash(key, flow, flow.source.is_v4() ? udp4_by_ports : udp6_by_ports) % table.size()];
   }
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -22,7 +23,6 @@ constexpr std::uint32_t kEphemeralPorts = 16'384;
 constexpr std::uint32_t kPortsTriedForOurs = 4096;
 constexpr std::uint32_t kSendsPerConnection = 64;
 constexpr Duration kShowEvery = milliseconds(50);
-constexpr Duration kPause = nanoseconds(50);  // about what one pause takes
 
 static_assert(sizeof(dataplane::IpBytes) == sizeof(wire::IpAddress));
 
@@ -94,7 +94,13 @@ std::size_t StackTransport::poll(Instant now, std::span<Event> out, Duration wai
   count_idle(now);
   std::size_t count = take_in(now, out);
   if (count == 0 && wait.ns > 0) {
-    count = rest(now, out, wait);
+    count = rest(
+        naps_, now, wait, counters_, [&](Instant at) { return take_in(at, out); },
+        [&](Instant, Duration time, Duration) {
+          was_woken_ = waker_.nap(time);
+          return Napped{.took = time};
+        },
+        [&] { return std::exchange(was_woken_, false) || waker_.take(); });
   } else if (count > 0) {
     naps_.reset();
   }
@@ -131,31 +137,23 @@ void StackTransport::visit_counters(dataplane::CounterVisitor& visitor) const no
   });
 }
 
-std::size_t StackTransport::rest(Instant now, std::span<Event> out, Duration wait) noexcept {
-  const Instant end = now + wait;
-  bool has_napped = false;
-  while (now < end) {
-    const Duration nap = std::min(naps_.next(), end - now);
-    bool was_woken = false;
-    if (nap.ns == 0) {
-      pause_processor();
-      was_woken = waker_.take();
-      now = now + kPause;
-    } else {
-      counters_.polls_that_slept += has_napped ? 0 : 1;
-      has_napped = true;
-      ++counters_.naps;
-      counters_.napped_us += static_cast<std::uint64_t>(nap.ns / 1000);
-      was_woken = waker_.nap(nap);
-      now = now + nap;
-    }
-    const std::size_t count = take_in(now, out);
-    if (count > 0 || was_woken) {
-      naps_.reset();
-      return count;
-    }
+int StackTransport::arm(dataplane::Waker& waker) noexcept {
+  const bool owes = !pending_.empty() || !resuming_.empty() || !opening_.empty() || !closing_.empty();
+  if (owes || counters_.sends_in_flight > 0 || stack_.has_unsent()) {
+    return -1;  // no frame brings these about
   }
-  return 0;
+  const int descriptor = port_.arm_rx();
+  if (descriptor >= 0 && options_.stack.fragments != nullptr) {
+    options_.stack.fragments->rest(options_.stack.core, waker);
+  }
+  return descriptor;
+}
+
+void StackTransport::disarm() noexcept {
+  if (options_.stack.fragments != nullptr) {
+    options_.stack.fragments->rise(options_.stack.core);
+  }
+  port_.disarm_rx();
 }
 
 std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept {

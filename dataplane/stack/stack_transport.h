@@ -5,9 +5,9 @@
 // Thread: create() on any; then the core that owns the port; waker().wake() on any.
 // Ownership: borrows the port, which outlives it. Bytes and flows of events are its own (or the port's) until the next
 // poll(). Slices are copied during submit(), but for those of a SendDatagram with a token that the stack lends.
-// A port has no descriptor to sleep on: poll() with a wait looks, pauses, and then naps (base/nap.h), so a datagram
+// By itself it sleeps on no descriptor: poll() with a wait looks, pauses, and then naps (base/nap.h), so a datagram
 // that comes to an idle core waits for the end of a nap: NapSchedule::kLongest at most. It reads no clock: a nap counts
-// as long as it was meant.
+// as long as it was meant. arm() is for a transport beside it that sleeps for both.
 #pragma once
 
 #include <array>
@@ -48,6 +48,8 @@ class StackTransport final : public dataplane::Transport {
   StackTransport& operator=(const StackTransport&) = delete;
 
   std::size_t poll(Instant now, std::span<dataplane::Event> out, Duration wait) noexcept override;
+  [[nodiscard]] int arm(dataplane::Waker& waker) noexcept override;
+  void disarm() noexcept override;
   void submit(Instant now, std::span<const dataplane::TxOp> ops) noexcept override;
   Status connect(const dataplane::Endpoint& to, ConnId& conn) noexcept override;
   void stop_accepting() noexcept override;
@@ -77,7 +79,6 @@ class StackTransport final : public dataplane::Transport {
 
   // Events
   [[nodiscard]] std::size_t take_in(Instant now, std::span<dataplane::Event> out) noexcept;
-  [[nodiscard]] std::size_t rest(Instant now, std::span<dataplane::Event> out, Duration wait) noexcept;
   [[nodiscard]] std::size_t tell_pending(std::span<dataplane::Event> out) noexcept;
   [[nodiscard]] std::size_t tell_held(std::span<dataplane::Event> out) noexcept;
   void open_waiting(Instant now) noexcept;
@@ -127,6 +128,7 @@ class StackTransport final : public dataplane::Transport {
   Instant last_poll_{};
   Instant show_at_{};  ///< when the board is written next; never without one
   bool was_idle_ = false;
+  bool was_woken_ = false;  ///< in a nap
 };
 
 }  // namespace millrace::stack

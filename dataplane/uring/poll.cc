@@ -1,6 +1,8 @@
 // One turn: give back what was lent, enter the kernel once if there is reason to, take in what it says, report.
 #include "dataplane/uring/uring_transport.h"
 
+#include <poll.h>
+
 #include <algorithm>
 
 namespace millrace::uring {
@@ -41,6 +43,25 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
   return out.count;
 }
 
+std::size_t UringTransport::poll_beside(Instant now, std::span<dataplane::Event> events, Duration wait,
+                                        int descriptor) noexcept {
+  doorbell_ = descriptor;
+  const std::size_t count = poll(now, events, wait);
+  doorbell_ = -1;
+  return count;
+}
+
+/// Once: what has not rung stays for the next sleep. One that is armed for a descriptor which was closed meanwhile
+/// never rings; its number may be another's by then, and that one's sleep is then as long as it may be.
+void UringTransport::arm_doorbell() noexcept {
+  if (doorbell_ >= 0 && doorbell_ != doorbell_armed_) {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_poll_add(sqe, doorbell_, POLLIN);
+    io_uring_sqe_set_data64(sqe, UserData{.kind = OpKind::Doorbell}.bits());
+    doorbell_armed_ = doorbell_;
+  }
+}
+
 void UringTransport::take_in(Output& out) noexcept {
   // Reports go out before the next completion is looked at: so Opened precedes the first Bytes, and a completion that
   // finds room is never left half told.
@@ -59,6 +80,7 @@ void UringTransport::take_in(Output& out) noexcept {
 
 void UringTransport::sleep(Duration wait) noexcept {
   ++counters_.polls_that_slept;
+  arm_doorbell();
   ring_->enter_and_sleep(until_next_timer(wait));
 }
 

@@ -38,6 +38,9 @@ void UringTransport::reap(const io_uring_cqe& completion, Output& out) noexcept 
         arm_waker();
       }
       return;
+    case OpKind::Doorbell:
+      doorbell_armed_ = -1;
+      return;
     case OpKind::Cancel:
       // Whether it hit or came too late: the operation's own completion tells.
       return;

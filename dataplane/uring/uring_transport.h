@@ -55,6 +55,8 @@ class UringTransport final : public dataplane::Transport {
   UringTransport& operator=(const UringTransport&) = delete;
 
   std::size_t poll(Instant now, std::span<dataplane::Event> out, Duration wait) noexcept override;
+  std::size_t poll_beside(Instant now, std::span<dataplane::Event> out, Duration wait,
+                          int descriptor) noexcept override;
   void submit(Instant now, std::span<const dataplane::TxOp> ops) noexcept override;
   Status connect(const dataplane::Endpoint& to, ConnId& conn) noexcept override;
   void stop_accepting() noexcept override;
@@ -109,6 +111,7 @@ class UringTransport final : public dataplane::Transport {
   void take_back_lent() noexcept;
   void revive_waiting() noexcept;
   void sleep(Duration wait) noexcept;
+  void arm_doorbell() noexcept;
   void run_timers() noexcept;
   [[nodiscard]] Duration until_next_timer(Duration wait) const noexcept;
 
@@ -209,6 +212,8 @@ class UringTransport final : public dataplane::Transport {
   bool datagrams_wait_ = false;  ///< a datagram socket is to be armed then
   bool was_woken_ = false;       ///< in this poll()
   bool was_idle_ = false;        ///< the poll() before found nothing
+  int doorbell_ = -1;            ///< a descriptor that ends this poll()'s sleep, too
+  int doorbell_armed_ = -1;      ///< the one that the ring waits for
   std::uint64_t idle_ns_ = 0;
 
   // Last, in this order: the ring ends before what it is lent, and before the eventfd it watches.

@@ -20,7 +20,8 @@ enum class OpKind : std::uint8_t {
   Cancel,
   Wake,
   Datagram,
-  DatagramSend
+  DatagramSend,
+  Doorbell
 };
 
 inline constexpr std::uint32_t kSlotsMax = 1U << 24;

@@ -184,6 +184,8 @@ Result<std::unique_ptr<nic::Nic>> open_card(const config::Options& options, cons
                          .eal_words = options.nic.eal_words,
                          .lend_bytes_min = options.zero_copy_bytes_min,
                          .seed = draw_seed(),
+                         .aim_port = options.udp_aim_port,
+                         .may_sleep = !options.polls,
                          .has_telemetry = options.nic.has_telemetry,
                          .log = [](bool is_error, std::string_view line) {
                            spdlog::log(is_error ? spdlog::level::warn : spdlog::level::debug, "DPDK: {}", line);

@@ -104,10 +104,11 @@ int run(int argc, char** argv) {
       merged, options,
       [&] {
         // A device that wakes us shall do so within the test's patience: half a second would be noticed.
-        if (queues == 1 && (*device)->arm_rx_interrupt(0)) {
-          pollfd frames{.fd = (*device)->rx_interrupt_fd(0), .events = POLLIN, .revents = 0};
+        port::FramePort& port = (*device)->port(0);
+        if (const int descriptor = queues == 1 ? port.arm_rx() : -1; descriptor >= 0) {
+          pollfd frames{.fd = descriptor, .events = POLLIN, .revents = 0};
           ::poll(&frames, 1, 500);
-          (*device)->disarm_rx_interrupt(0);
+          port.disarm_rx();
         } else {
           ::usleep(100);
         }

@@ -1,5 +1,5 @@
-"""Aimed traffic (docs/aiming.md) over a card: a TAP device of DPDK's with a queue a worker. It has no flow rules, so datagrams for
-a worker's port land on any queue: all must be answered there, and rightly.
+"""Aimed traffic (docs/aiming.md) over a card: a TAP device of DPDK's with a queue a worker. Where this kernel has no flow rules for
+it, datagrams for a worker's port land on any queue: all must be answered there, and rightly.
 
     test_aim_card.py MILLRACE MILLRACE_LOAD    exit status 77, with a sentence, where it takes root or a namespace and there is none
 """
@@ -26,6 +26,11 @@ class AimedAtACard(CardCase):
         run("ip", "link", "set", INTERFACE, "up")
         run("ip", "addr", "add", "10.9.0.1/24", "dev", INTERFACE)
         self.wait_for(self.is_reached)
+
+    def test_says_whether_the_card_has_rules(self):
+        # DPDK's TAP driver has them where the kernel has sch_multiq and cls_flower.
+        self.assertRegex(self.said(), "rules of the card lead UDP ports 11300 to 11301 to their workers' queues|"
+                                      r"no rules for UDP ports over IPv4 \(.+\): a request that was aimed")
 
     def is_reached(self):
         wire = UdpWire(PORT, host=PEER4)

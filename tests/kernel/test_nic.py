@@ -61,6 +61,29 @@ class Card(CardCase):
         self.ping()
         self.ask()
         self.rests()
+        # The TAP device calls: nobody naps.
+        before = self.stats()
+        time.sleep(1)
+        after = self.stats()
+        self.assertGreater(int(after["millrace_sleeps"]), int(before["millrace_sleeps"]) + 20)
+        self.assertLess(int(after["millrace_naps"]) - int(before["millrace_naps"]), 20)
+        self.assertGreater(int(after["millrace_idle_us"]) - int(before["millrace_idle_us"]), 300_000)
+        # What comes to an idle server is answered at once, also when many a sleep lies in between.
+        wire = UdpWire(PORT, host=PEER4)
+        for _ in range(30):
+            time.sleep(0.02)
+            self.assertEqual(wire.ask(b"get nothing\r\n"), [b"END\r\n"])
+        wire.close()
+
+    def test_poll_never_rests(self):
+        self.serve("tap:mr_card", "--poll")
+        run("ip", "link", "set", "mr_card", "up")
+        give_addresses("mr_card")
+        self.wait_for(self.is_reached)
+        time.sleep(0.5)
+        stats = self.stats()
+        self.assertEqual((stats["millrace_sleeps"], stats["millrace_naps"]), ("0", "0"))
+        self.assertGreater(int(stats["millrace_idle_us"]), 0)
 
     def rests(self):
         """Nobody asks: what the server uses of a processor is a few hundred looks a second."""

@@ -216,6 +216,7 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("millrace_idle_us", sum(&WorkerReport::transport, &T::idle_us));
     out.stat("millrace_naps", sum(&WorkerReport::transport, &T::naps));
     out.stat("millrace_napped_us", sum(&WorkerReport::transport, &T::napped_us));
+    out.stat("millrace_sleeps", sum(&WorkerReport::transport, &T::sleeps));
     out.stat("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
     out.stat("millrace_sends", sum(&WorkerReport::transport, &T::sends));
     out.stat("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));

@@ -229,17 +229,17 @@ TEST_F(DeviceTest, SleepsUntilAFrameComes) {
       pollfd one{.fd = fd, .events = POLLIN, .revents = 0};
       return ::poll(&one, 1, wait_ms) > 0;
     };
-    EXPECT_FALSE(host->arm_rx_interrupt(0));
+    EXPECT_LT(host->port(0).arm_rx(), 0);
     for (int round = 0; round < 3; ++round) {
-      guest->disarm_rx_interrupt(0);
       Packet got[2];
       ASSERT_EQ(guest->port(0).rx_burst({}, got), 0U);
-      ASSERT_TRUE(guest->arm_rx_interrupt(0));
-      EXPECT_FALSE(is_readable(guest->rx_interrupt_fd(0), 10));
+      const int descriptor = guest->port(0).arm_rx();
+      ASSERT_GE(descriptor, 0);
+      EXPECT_FALSE(is_readable(descriptor, 10));
       Packet one = packet_of(host->port(0), 100);
       ASSERT_EQ(host->port(0).tx_burst({}, {&one, 1}), 1U);
-      EXPECT_TRUE(is_readable(guest->rx_interrupt_fd(0), 2000));
-      guest->disarm_rx_interrupt(0);
+      EXPECT_TRUE(is_readable(descriptor, 2000));
+      guest->port(0).disarm_rx();
       EXPECT_EQ(guest->port(0).rx_burst({}, got), 1U);
     }
   }

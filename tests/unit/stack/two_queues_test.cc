@@ -51,7 +51,8 @@ class TwoQueues {
     for (std::uint16_t core = 0; core < 2; ++core) {
       stacks.push_back(std::make_unique<stack::HostStack>(
           queues[core], addresses_of(1),
-          stack::StackOptions{.seed = core + 7U, .news = &news, .core = core, .watch = &watch}));
+          stack::StackOptions{
+              .seed = core + 7U, .news = &news, .core = core, .fragments = &fragments, .watch = &watch}));
       EXPECT_TRUE(stacks.back()->bind_udp(kPort));
     }
   }
@@ -62,6 +63,8 @@ class TwoQueues {
   bool keeps_its_word = false;  ///< UDP comes where hash and table say, not on udp_queue
   stack::FlowSpread spread{.table = {0, 1, 1, 0}};
   stack::SpreadWatch watch{spread, 2};
+  bool scatters_fragments = false;  ///< each fragment comes on another queue than the one before
+  stack::FragmentExchange fragments{2, 11, 1500};
   SimPort inner;
   Queue queues[2];
   stack::LinkNews news{2};
@@ -89,8 +92,16 @@ class TwoQueues {
       const std::byte* at = packet.first().data();
       const bool is_udp = (at[12] == std::byte{0x08} && at[13] == std::byte{0x00} && at[23] == std::byte{17}) ||
                           (at[12] == std::byte{0x86} && at[20] == std::byte{17});
+      if (scatters_fragments && is_fragment(at)) {
+        waiting_[next_fragment_++ % 2].push_back(std::move(packet));
+        continue;
+      }
       waiting_[!is_udp ? other_queue : keeps_its_word ? queue_of(at) : udp_queue].push_back(std::move(packet));
     }
+  }
+  static bool is_fragment(const std::byte* at) {
+    return at[12] == std::byte{0x08} ? (wire::load_be16(at + 20) & 0x3fff) != 0
+                                     : at[12] == std::byte{0x86} && at[20] == std::byte{44};
   }
   /// As a device would, from the frame alone.
   [[nodiscard]] std::size_t queue_of(const std::byte* at) const {
@@ -109,6 +120,7 @@ class TwoQueues {
     return spread.queue_of(flow);
   }
   std::deque<buf::Packet> waiting_[2];
+  std::size_t next_fragment_ = 0;
 };
 
 struct Rig {
@@ -161,6 +173,99 @@ TEST(TwoQueues, OneOfThemAnnounces) {
   EXPECT_EQ(rig.device.stacks[1]->counters().announcements_sent, 0U);
 }
 
+std::uint64_t handed_over(const Rig& rig, std::size_t core) {
+  return rig.device.stacks[core]->counters().fragments_handed_over;
+}
+
+TEST(TwoQueues, FragmentsThatComeOnBothAreBroughtTogether) {
+  for (const wire::IpAddress& our_address : {v4(10, 0, 0, 1), v6(1)}) {
+    Rig rig;
+    rig.device.scatters_fragments = true;
+    const wire::FlowKey flow{.destination = our_address, .source_port = 4000, .destination_port = kPort};
+    EXPECT_NE(rig.peer.send(rig.world.now, flow, "first"), stack::Sent::Dropped);
+    EXPECT_TRUE(rig.until([&] { return rig.peer.received.size() == 1; }));
+    std::string question(7000, 'q');
+    for (std::size_t i = 0; i < 20; ++i) {
+      question[i * 300] = static_cast<char>('a' + i);
+      EXPECT_NE(rig.peer.send(rig.world.now, flow, question), stack::Sent::Dropped);
+      EXPECT_TRUE(rig.until([&] { return rig.peer.received.size() == i + 2; })) << i;
+      EXPECT_EQ(rig.peer.received.back().bytes, question);
+    }
+    const stack::StackCounters& first = rig.device.stacks[0]->counters();
+    const stack::StackCounters& second = rig.device.stacks[1]->counters();
+    EXPECT_GT(handed_over(rig, 0), 0U) << "the hash draws both cores";
+    EXPECT_GT(handed_over(rig, 1), 0U);
+    EXPECT_EQ(first.fragments_taken_over, second.fragments_handed_over);
+    EXPECT_EQ(second.fragments_taken_over, first.fragments_handed_over);
+    EXPECT_EQ(first.fragments_received + second.fragments_received, 100U) << "each is counted where it landed";
+    EXPECT_EQ(first.datagrams_reassembled + second.datagrams_reassembled, 20U);
+  }
+}
+
+TEST(TwoQueues, FragmentsThatFindNoRoomAreDroppedAndCounted) {
+  Rig rig;
+  rig.device.other_queue = 1;
+  rig.device.udp_queue = 1;
+  const wire::FlowKey flow{.destination = v4(10, 0, 0, 1), .source_port = 4000, .destination_port = kPort};
+  EXPECT_NE(rig.peer.send(rig.world.now, flow, "first"), stack::Sent::Dropped);
+  EXPECT_TRUE(rig.until([&] { return rig.peer.received.size() == 1; }));
+  // Core 0 takes no turn: what is its own fills the ring, and no more.
+  const std::string question(60'000, 'q');
+  stack::Datagram datagrams[64];
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_NE(rig.peer.send(rig.world.now, flow, question), stack::Sent::Dropped);
+    rig.world.run(milliseconds(1));
+    while (rig.device.stacks[1]->poll(rig.world.now, datagrams) > 0) {
+    }
+  }
+  const stack::StackCounters& counters = rig.device.stacks[1]->counters();
+  EXPECT_EQ(counters.fragments_handed_over, stack::FragmentExchange::kPlaces);
+  EXPECT_GT(counters.drops.of(wire::Drop::FragmentHandOver), 0U);
+  // In a turn so many are taken, until all are.
+  for (std::size_t i = 0; i < 8; ++i) {
+    (void)rig.device.stacks[0]->poll(rig.world.now, datagrams);
+  }
+  EXPECT_EQ(rig.device.stacks[0]->counters().fragments_taken_over, stack::FragmentExchange::kPlaces);
+}
+
+/// Also for the thread sanitizer: two give, one takes, none is lost, doubled or torn; and whoever sleeps is woken.
+TEST(FragmentExchange, IsWholeAndOnce) {
+  struct CountingWaker final : dataplane::Waker {
+    std::atomic<int> calls = 0;
+    void wake() noexcept override { ++calls; }
+  } waker;
+  constexpr std::uint32_t kEach = 20'000;
+  stack::FragmentExchange exchange(3, 5, 100);
+  std::vector<std::jthread> givers;
+  for (std::uint32_t giver = 1; giver <= 2; ++giver) {
+    givers.emplace_back([&, giver] {
+      for (std::uint32_t i = 0; i < kEach;) {
+        const std::vector<std::byte> bytes(1 + i % 100, static_cast<std::byte>(i));
+        const ip::Arrived fragment{.fragment = {.id = giver << 24 | i}, .payload = bytes};
+        i += exchange.give(0, fragment, {}) ? 1 : 0;
+      }
+    });
+  }
+  std::uint32_t next[3] = {};
+  for (std::uint32_t taken = 0; taken < 2 * kEach;) {
+    exchange.rest(0, waker);
+    taken += exchange.take(0,
+                           [&](const ip::Arrived& fragment, const wire::MacAddress&) {
+                             const std::uint32_t giver = fragment.fragment.id >> 24;
+                             const std::uint32_t i = fragment.fragment.id & 0xff'ffff;
+                             ASSERT_EQ(i, next[giver]++);
+                             ASSERT_EQ(fragment.payload.size(), 1 + i % 100);
+                             for (const std::byte byte : fragment.payload) {
+                               ASSERT_EQ(byte, static_cast<std::byte>(i));
+                             }
+                           })
+                 ? 1
+                 : 0;
+    exchange.rise(0);
+  }
+  EXPECT_GT(waker.calls, 0);
+}
+
 /// Asks from many ports, a question a millisecond; all are answered.
 void ask_from_many_ports(Rig& rig, const wire::IpAddress& our_address, std::uint16_t ports) {
   for (std::uint16_t i = 0; i < ports; ++i) {
@@ -204,6 +309,21 @@ TEST(SpreadWatch, BelievesADeviceThatKeepsItsWord) {
     EXPECT_GT(rig.device.stacks[0]->counters().queue_as_told, 30U);
     EXPECT_GT(rig.device.stacks[1]->counters().queue_as_told, 30U);
     EXPECT_FALSE(rig.device.watch.verdict());
+  }
+}
+
+TEST(SpreadWatch, RulesComeBeforeTheHash) {
+  stack::FlowSpread said{.table = {0, 1}, .aim_port = 11300, .queues = 2, .aims_v4 = true};
+  wire::FlowKey flow{.source = v4(10, 0, 0, 2), .destination = v4(10, 0, 0, 1)};
+  for (flow.source_port = 1; flow.source_port < 50; ++flow.source_port) {
+    flow.destination_port = 11300;
+    EXPECT_EQ(said.queue_of(flow), 0);
+    flow.destination_port = 11301;
+    EXPECT_EQ(said.queue_of(flow), 1);
+  }
+  for (const unsigned port : {11299U, 11302U}) {
+    flow.destination_port = static_cast<std::uint16_t>(port);
+    EXPECT_EQ(said.queue_of(flow), said.table[wire::rss_hash(said.key, flow, true) % 2]);
   }
 }
 
