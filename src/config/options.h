@@ -79,6 +79,10 @@ struct Options {
   std::vector<std::uint32_t> chunk_sizes;    ///< -o slab_sizes; empty: by -n and -f
   bool wants_huge_pages = false;             ///< -L: explicit huge pages or no start
   bool locks_memory = false;                 ///< -k
+  bool crawls = true;                        ///< -o no_lru_crawler turns it off: expired items go when they are met
+  std::uint32_t crawl_sleep_us = 100;        ///< -o lru_crawler_sleep
+  std::uint32_t crawl_slots = 0;             ///< -o lru_crawler_tocrawl; 0: all
+  bool moves_pages = true;                   ///< -o no_slab_automove turns it off
   // Workers
   std::optional<std::uint32_t> workers;  ///< -t; unset: one per core we may use
   std::vector<std::uint32_t> cores;      ///< --cores; empty: chosen by the plan

@@ -78,6 +78,10 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.item_bytes_max = options.item_bytes_max;
   shared.memory_bytes = options.memory_bytes;
   shared.tunables.memory_bytes = options.memory_bytes;
+  shared.tunables.crawls = options.crawls;
+  shared.tunables.crawl_sleep_us = options.crawl_sleep_us;
+  shared.tunables.crawl_slots = options.crawl_slots;
+  shared.tunables.automove = options.moves_pages ? 1 : 0;
   shared.cas_enabled = options.cas_enabled;
   shared.shutdown_enabled = options.shutdown_enabled;
   shared.flush_enabled = options.flush_enabled;

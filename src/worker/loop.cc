@@ -28,6 +28,10 @@ Worker::Worker(const WorkerParts& parts)
       parked_for_(parts.mesh.workers()),
       watch_log_(parts.mesh.workers()) {
   read_clock();
+  const Tunables& tunables = shared_.tunables;
+  housekeep_every_us_ = tunables.crawl_sleep_us.load(std::memory_order_relaxed);
+  partition_.set_crawls(tunables.crawls.load(std::memory_order_relaxed));
+  partition_.set_rebalances(tunables.automove.load(std::memory_order_relaxed) != 0);
 }
 
 Worker::~Worker() = default;

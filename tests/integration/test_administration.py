@@ -256,6 +256,8 @@ class Statistics(ServerCase):
         self.assertEqual(len(mine), 1)
         self.assertEqual(conns[mine[0] + ':listen_addr'], 'tcp:127.0.0.1:%d' % self.server.port)
         self.assertEqual(conns[mine[0] + ':state'], 'conn_read')
+        other.ask(b'watch evictions\r\n')
+        self.assertEqual(c.stats(b'conns')[mine[0] + ':state'], 'conn_watch')
 
 
 @under_both
@@ -402,6 +404,24 @@ class Dumps(ServerCase):
         stats = self.c.stats()
         self.assertEqual(int(stats['lru_crawler_starts']), starts + 1)
         self.assertGreaterEqual(int(stats['crawler_items_checked']), 5000)
+
+
+@under_both
+class SetAtStart(ServerCase):
+    server_arguments = ['-m', '64', '-o', 'no_lru_crawler,lru_crawler_sleep=700,lru_crawler_tocrawl=9,no_slab_automove']
+
+    def test_what_was_set_at_start_holds(self):
+        self.skip_for_stand_in('its settings differ')
+        c = self.connect()
+        settings = c.stats(b'settings')
+        self.assertEqual([settings[n] for n in ('lru_crawler', 'lru_crawler_sleep', 'lru_crawler_tocrawl', 'slab_automove')],
+                         ['no', '700', '9', '0'])
+        self.assertEqual(c.ask(b'lru_crawler metadump all\r\n'), b'CLIENT_ERROR lru crawler disabled')
+        fill(c, 2000, exptime=1)
+        time.sleep(2.5)
+        self.assertEqual(c.stats()['curr_items'], '2000', 'nobody looks for them')
+        self.assertEqual(c.ask(b'lru_crawler enable\r\n'), b'OK')
+        self.wait_until(lambda: c.stats()['curr_items'] == '0', 'somebody looks for them again')
 
 
 @under_both

@@ -134,6 +134,7 @@ class ConnsStatsJob final : public AdminJob {
                                        .peer = worker.transport().peer_text(connection->id),
                                        .listener = worker.transport().listener_text(connection->id),
                                        .state = state_of(*connection),
+                                       .responses_waiting = connection->replies.holes(),
                                        .idle_s = static_cast<std::uint64_t>(std::max<std::int64_t>(
                                            0, std::int64_t{worker.now_s()} - 1 - connection->active_s))});
     }
@@ -145,6 +146,9 @@ class ConnsStatsJob final : public AdminJob {
         reply.stat(std::to_string(row.number) + ":addr", row.peer);
         reply.stat(std::to_string(row.number) + ":listen_addr", row.listener);
         reply.stat(std::to_string(row.number) + ":state", row.state);
+        if (row.responses_waiting > 0) {
+          reply.stat(std::to_string(row.number) + ":resps_waiting", row.responses_waiting);
+        }
         reply.stat(std::to_string(row.number) + ":secs_since_last_cmd", row.idle_s);
       }
     }
@@ -157,6 +161,7 @@ class ConnsStatsJob final : public AdminJob {
     std::string peer;
     std::string listener;
     std::string_view state;
+    std::uint64_t responses_waiting = 0;  ///< that neighbours are making
     std::uint64_t idle_s = 0;
   };
 
@@ -164,6 +169,9 @@ class ConnsStatsJob final : public AdminJob {
   static std::string_view state_of(const Connection& connection) {
     if (connection.close_requested || connection.is_closing) {
       return "conn_closing";
+    }
+    if ((connection.blocked & kWatches) != 0) {
+      return "conn_watch";
     }
     if (connection.arriving != nullptr) {
       return "conn_nread";

@@ -90,7 +90,7 @@ constexpr WordCase kWords[] = {
     {"no_slab_reassign", Fate::Noted},
     {"slab_automove", Fate::Noted},
     {"slab_automove=2", Fate::Noted},
-    {"no_slab_automove", Fate::Noted},
+    {"no_slab_automove", Fate::Obeyed},
     {"slab_automove_ratio=0.8", Fate::Noted},
     {"slab_automove_window=30", Fate::Noted},
     {"slab_automove_freeratio=0.01", Fate::Noted},
@@ -98,9 +98,9 @@ constexpr WordCase kWords[] = {
     {"slab_chunk_max=512", Fate::Noted},
     {"no_chunked_items", Fate::Noted},
     {"lru_crawler", Fate::Noted},
-    {"no_lru_crawler", Fate::Noted},
-    {"lru_crawler_sleep=100", Fate::Noted},
-    {"lru_crawler_tocrawl=0", Fate::Noted},
+    {"no_lru_crawler", Fate::Obeyed},
+    {"lru_crawler_sleep=200", Fate::Obeyed},
+    {"lru_crawler_tocrawl=9", Fate::Obeyed},
     {"lru_maintainer", Fate::Noted},
     {"no_lru_maintainer", Fate::Noted},
     {"hot_lru_pct=20", Fate::Noted},
@@ -159,7 +159,7 @@ bool differ(const Options& a, const Options& b) {
     return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.cas_enabled, o.shutdown_enabled,
                       o.flush_enabled, o.dump_enabled, o.tracks_sizes, o.detail_enabled, o.prefix_delimiter,
                       o.verbosity, o.daemonizes, o.core_dumps, o.user, o.pid_file, o.protocol, o.wants_sasl,
-                      o.auth_file, o.watch_enabled);
+                      o.auth_file, o.watch_enabled, o.crawls, o.crawl_sleep_us, o.crawl_slots, o.moves_pages);
   };
   return fields(a) != fields(b) || more(a) != more(b);
 }
