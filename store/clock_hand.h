@@ -23,6 +23,7 @@ struct ClockHand {
 struct HandPace {
   std::uint64_t crossed_at = 0;   ///< the partition's store count when the hand last left a page
   std::uint64_t per_page_x8 = 0;  ///< moving mean of stores per page crossed, times eight
+  std::uint32_t evicted = 0;      ///< of the page being crossed, where items are chosen and no hand goes
   std::uint32_t crossings = 0;    ///< since the class was last considered for a page
 
   void cross(std::uint64_t stores) noexcept {

@@ -40,6 +40,8 @@ struct PartitionCounters {
   std::uint64_t crawler_items_checked = 0;  ///< slots it looked at for that
   std::uint64_t expired_unfetched = 0;
   std::uint64_t evicted_unfetched = 0;
+  std::uint64_t ghost_hits = 0;    ///< new items whose key had been evicted not long before
+  std::uint64_t rescued = 0;       ///< items that a page on its way to another class left behind in their own
   std::uint64_t pages_stolen = 0;  ///< emptied to serve another class, the index, or a lower limit
 
   std::uint64_t pins = 0;          ///< pins outstanding now
@@ -83,7 +85,8 @@ struct MemoryStats {
   std::uint64_t pages_bare = 0;  ///< whose memory is with the arena's owner, while the limit is lower
   std::uint64_t pages_items = 0;
   std::uint64_t pages_index = 0;
-  std::uint64_t pages_overflow = 0;
+  std::uint64_t pages_overflow = 0;  ///< of class 0: overflow buckets, and segments of probation queues
+  std::uint64_t pages_ghost = 0;
   std::uint64_t index_buckets = 0;
   std::uint64_t index_overflow_buckets = 0;
   bool index_is_growing = false;

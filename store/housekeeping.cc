@@ -25,15 +25,33 @@ bool Partition::find_page(Seconds now) noexcept {
   return pages_.available() != 0 || (evicts_ && steal_page(now) && pages_.available() != 0);
 }
 
+/// Pages between classes: by hits a page with a ghost to tell, else by how fast the hands go round.
+void Partition::tend_pages(Seconds now) noexcept {
+  if (hungry_class_ != 0) {
+    if (rebalances_) {
+      rebalance(hungry_class_, now);
+    }
+    hungry_class_ = 0;
+  }
+  if (slabs_.draining() != kNoPage) {
+    drain(now);
+  } else if (mover_.is_due()) {
+    start_moving_page();
+  }
+  if (probation_wants_room_ && counters_.total_items >= retry_pages_at_) {
+    const bool found = find_page(now) && slabs_.add_page(kOverflowClass);
+    retry_pages_at_ = counters_.total_items + (found ? kStoresPerEmptiedPage : kRetryStores);
+    probation_wants_room_ = !found;
+  }
+  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || probation_wants_room_;
+}
+
 MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
   if (cas_ >= kCasRenumber) {
     renumber();
   }
-  if (hungry_class_ != 0) {
-    if (evicts_ && rebalances_) {
-      rebalance(hungry_class_, now);
-    }
-    hungry_class_ = 0;
+  if (needs_tending_) {
+    tend_pages(now);
   }
   if ((!index_.wants_page() && !index_.wants_overflow()) || counters_.total_items < retry_pages_at_) {
     return;
@@ -128,7 +146,7 @@ std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcep
 
 bool Partition::set_limit(std::uint64_t bytes) noexcept {
   const std::uint64_t pages = bytes >> kPageShift;
-  std::uint64_t needed = index_.pages() + slabs_[kOverflowClass].pages;
+  std::uint64_t needed = index_.pages() + pages_of_ghost() + slabs_[kOverflowClass].pages;
   for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
     needed += slabs_[id].pages != 0 ? 1 : 0;
   }

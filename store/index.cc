@@ -109,6 +109,7 @@ void Index::move_bucket(std::uint32_t number) noexcept {
     const ItemRef spent = taken.overflow;
     taken = *overflow_at(spent);
     slabs_.free(spent);
+    --overflow_buckets_;
   }
 }
 
@@ -144,6 +145,7 @@ bool Index::insert(KeyHash hash, ItemRef ref) noexcept {
       }
       more = slabs_.allocate(kOverflowClass);
     }
+    ++overflow_buckets_;
     bucket->overflow = more;
     bucket = overflow_at(more);
     *bucket = Bucket{};
@@ -172,6 +174,7 @@ void Index::erase(KeyHash hash, IndexSlot slot) noexcept {
   used &= ~(1U << from);
   if (used == 0 && before != nullptr) {
     slabs_.free(before->overflow);
+    --overflow_buckets_;
     before->overflow = ItemRef{};
   }
   --count_;

@@ -109,7 +109,9 @@ class Index {
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   [[nodiscard]] std::uint32_t buckets() const noexcept { return buckets_; }
   [[nodiscard]] std::uint32_t pages() const noexcept { return page_count_; }
-  [[nodiscard]] std::uint64_t overflow_buckets() const noexcept { return slabs_[kOverflowClass].used; }
+  [[nodiscard]] std::uint64_t overflow_buckets() const noexcept { return overflow_buckets_; }
+  /// Free chunks of class 0 that are left for the index, which may need them on the spot.
+  static constexpr std::uint32_t kOverflowReserve = 16;
   [[nodiscard]] bool is_growing() const noexcept { return stage_ != Stage::Idle; }
   [[nodiscard]] std::uint64_t directory_bytes() const noexcept {
     return std::uint64_t{pages_max_} * sizeof(std::uint32_t);
@@ -122,8 +124,6 @@ class Index {
     Gathering,
     Moving
   };
-  /// Free overflow buckets that are kept for moving chains.
-  static constexpr std::uint32_t kOverflowReserve = 16;
 
   [[nodiscard]] static std::uint32_t reduce(std::uint64_t position, std::uint32_t buckets) noexcept {
     return static_cast<std::uint32_t>((static_cast<Wide>(position) * buckets) >> 64);
@@ -183,6 +183,7 @@ class Index {
   std::uint64_t grow_above_ = 0;
   std::uint64_t overflow_above_ = 0;
   std::uint64_t epoch_ = 0;
+  std::uint64_t overflow_buckets_ = 0;
   std::uint32_t page_count_ = 0;
   std::uint32_t pages_max_;
   std::unique_ptr<std::uint32_t[]> directory_;

@@ -1,5 +1,7 @@
 // What the operator and the tests look at: class and memory figures, walks, and the check of the invariants.
 // Owner only; cold. README.md numbers the invariants that check() asserts.
+#include <unordered_set>
+
 #include "base/assert.h"
 #include "store/partition.h"
 
@@ -29,11 +31,14 @@ MemoryStats Partition::memory_stats() const noexcept {
     stats.pages_items += slabs_[id].pages;
   }
   stats.pages_index = index_.pages();
+  stats.pages_ghost = pages_of_ghost();
   stats.pages_overflow = slabs_[kOverflowClass].pages;
   stats.index_buckets = index_.buckets();
   stats.index_overflow_buckets = index_.overflow_buckets();
   stats.index_is_growing = index_.is_growing();
-  stats.table_bytes = sizeof(Partition) + pages_.table_bytes() + index_.directory_bytes() + PinTable::table_bytes();
+  stats.table_bytes = sizeof(Partition) + pages_.table_bytes() + index_.directory_bytes() + PinTable::table_bytes() +
+                      (small_ghost_ ? ghost_.bytes() : 0) + (recency_ ? recency_->bytes() : 0) +
+                      (frequency_ ? frequency_->bytes() : 0);
   return stats;
 }
 
@@ -63,8 +68,34 @@ void Partition::check() const {
   pages_.check();
   slabs_.check();
   index_.check();
-  MR_ASSERT(memory_stats().pages_items + index_.pages() + slabs_[kOverflowClass].pages == pages_.in_use());  // 1
+  const MemoryStats stats = memory_stats();
+  MR_ASSERT(stats.pages_items + index_.pages() + slabs_[kOverflowClass].pages + stats.pages_ghost ==
+            pages_.in_use());  // 1
   check_items();
+  check_probation();
+}
+
+/// Every item that says it is in probation has an entry in the queue of its class; segments are class 0's.
+void Partition::check_probation() const {
+  std::unordered_set<std::uint32_t> entries;
+  std::uint64_t segments = 0;
+  for (const ProbationQueue& queue : probation_) {
+    queue.visit(pages_, [&](ItemRef ref) { entries.insert(static_cast<std::uint32_t>(ref)); });
+    segments += queue.segments();
+  }
+  MR_ASSERT(segments + index_.overflow_buckets() == slabs_[kOverflowClass].used);
+  for (std::uint32_t page = 0; page < pages_.pages(); ++page) {
+    if (!is_item_page(page)) {
+      continue;
+    }
+    const std::uint32_t units = slabs_[pages_[page].class_id].chunk_units;
+    for (std::uint32_t unit = 0; unit < slabs_.fresh_unit(page); unit += units) {
+      const std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+      if (kind_at(chunk) == Kind::Item && reinterpret_cast<const Item*>(chunk)->is_in_probation()) {
+        MR_ASSERT(entries.contains(static_cast<std::uint32_t>(pages_.ref_of(chunk))));  // 12
+      }
+    }
+  }
 }
 
 /// Every slot of every item page: what it says it is, it is; and together they make up the levels. That each entry of

@@ -19,6 +19,7 @@
 //         +--------+-------+-----------+---------+---------+---------+
 //         | win    | stale | has_flags | fetched |  clock  |  kind   |
 //         +--------+-------+-----------+---------+---------+---------+
+//  clock 3 and not fetched, which hits cannot lead to: in probation (partition_probation.cc). A hit ends that.
 //  kind: 0 free, 1 item (in the index), 2 held (not in the index: a reservation, or gone but still pinned),
 //        3 continuation of a chained item.   win, stale: set aside for the meta protocol.
 //
@@ -147,6 +148,12 @@ class __attribute__((packed, aligned(2))) Item {
       const std::uint8_t step = (s & state::kClockMask) != state::kClockMask ? state::kClockOne : std::uint8_t{0};
       set_state(static_cast<std::uint8_t>((s + step) | state::kFetched));
     }
+  }
+  [[nodiscard]] bool is_in_probation() const noexcept { return reference_bits() == state::kClockMask; }
+  void set_in_probation() noexcept { set_reference_bits(state::kClockMask); }
+  /// Another count; whether it was fetched stays.
+  void set_clock(std::uint32_t count) noexcept {
+    set_state(static_cast<std::uint8_t>((state() & ~state::kClockMask) | (count * state::kClockOne)));
   }
   /// The hand has passed: one step down. Only when clock() > 0.
   void cool() noexcept { set_state(static_cast<std::uint8_t>(state() - state::kClockOne)); }

@@ -56,6 +56,19 @@ inline constexpr std::uint32_t kStealPagesMax = 16;
 /// A class is considered for one more page each time its hand has crossed this many pages.
 inline constexpr std::uint32_t kRebalanceCrossings = 8;
 
+/// An arena of fewer pages does plain CLOCK: a tenth of a class is then too little to try items in.
+inline constexpr std::uint32_t kProbationPagesMin = 32;
+/// A class's probation queue is as long as one in so many of its slots.
+inline constexpr std::uint32_t kProbationShare = 10;
+/// Bytes of the arena for each byte of the ghost; one byte remembers a key.
+inline constexpr std::uint32_t kGhostShare = 256;
+/// From so many pages on the ghost lies in pages of the arena; before, a page is more than it may cost.
+inline constexpr std::uint32_t kGhostPagesMin = 256;
+/// Slots of a page on its way to another class that one storing command looks at.
+inline constexpr std::uint32_t kDrainSlotsMax = 16;
+/// Passes over a page that has something lent or reserved in it before it stays where it is.
+inline constexpr std::uint32_t kDrainPassesMax = 3;
+
 static_assert(kPageBytes == 1U << kPageShift);
 static_assert(kPageUnits < 0xffff, "a unit number and one sentinel fit 16 bits");
 static_assert(kArenaBytesMax / kPageBytes < kNoPage);

@@ -13,6 +13,7 @@ enum class PageUse : std::uint8_t {
   Free,
   Slab,   ///< chunks of a class; class 0: overflow buckets
   Index,  ///< 1024 buckets
+  Ghost,  ///< fingerprints of what was evicted
 };
 
 inline constexpr std::uint16_t kNoUnit = 0xffff;

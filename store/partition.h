@@ -14,13 +14,18 @@
 #include <span>
 #include <string_view>
 
+#include "base/eviction_policy.h"
 #include "base/key_hash.h"
 #include "base/result.h"
 #include "store/counters.h"
+#include "store/ghost.h"
 #include "store/index.h"
 #include "store/item.h"
+#include "store/page_mover.h"
 #include "store/page_pool.h"
 #include "store/pin.h"
+#include "store/policy_records.h"
+#include "store/probation_queue.h"
 #include "store/slab_allocator.h"
 #include "store/slab_class.h"
 #include "store/types.h"
@@ -35,8 +40,9 @@ struct PartitionOptions {
   double growth_factor = 1.10;                   ///< -f
   std::span<const std::uint32_t> chunk_sizes{};  ///< instead of both, up to the last
   bool evicts = true;                            ///< -M turns it off
-  std::uint64_t hash_seed = 0;                   ///< of every KeyHash given: the store hashes keys again when it moves
-  Cas cas_start = 0;                             ///< the first change gets the next number
+  EvictionPolicy policy = EvictionPolicy::Clock;
+  std::uint64_t hash_seed = 0;  ///< of every KeyHash given: the store hashes keys again when it moves
+  Cas cas_start = 0;            ///< the first change gets the next number
 };
 
 /// Memory promised to a value that is still arriving. The holder writes the bytes, then commits or aborts; exactly
@@ -234,6 +240,10 @@ class Partition {
   }
   [[nodiscard]] Cas next_cas() noexcept { return ++cas_; }
 
+  // partition_init.cc
+  void make_ghost();
+  void make_records();
+
   // partition_get.cc
   /// The entry of a live item; a dead one is counted and taken out.
   IndexSlot find_live(const Key& key, Seconds now) noexcept;
@@ -307,16 +317,63 @@ class Partition {
 
   // partition_evict.cc: whose memory to take
   bool evict_from(std::uint32_t id, Seconds now, bool only_dead) noexcept;
+  /// What has to be seen to after a class evicted: its pace, and the page mover's.
+  void note_eviction(std::uint32_t id) noexcept;
   /// The hand meets a chunk. True when that freed it.
   bool meet(std::byte* chunk, std::uint32_t id, Seconds now, bool only_dead, bool forced) noexcept;
+  static bool has_lost_its_place(Item& item, Kind kind) noexcept;
   [[nodiscard]] bool ages_here(const Continuation& piece, const Item& head, std::uint32_t id) const noexcept;
   void evict(Item& item, Seconds now) noexcept;
+
+  // partition_probation.cc: what CLOCK has in front of it
+  /// A new item takes its place: in probation, or beyond it when its key was here not long ago.
+  void admit(KeyHash hash, Item& item) noexcept;
+  /// Another item for a key that is there.
+  void succeed(Item& item, const Item& former) noexcept;
+  void put_in_probation(Item& item) noexcept;
+  Item* oldest_in_probation(std::uint32_t id) noexcept;
+  /// Looks at the item that has been in probation longest. True when that freed its memory.
+  bool end_probation(std::uint32_t id, Seconds now) noexcept;
+  [[nodiscard]] std::uint64_t probation_target(const SlabClass& c) const noexcept {
+    return c.chunks() / kProbationShare + 1;
+  }
+  void remember(KeyHash hash, const Item& item) noexcept;
+
+  // partition_policies.cc: lru, mru, lfu, random, ttl
+  bool evict_chosen(std::uint32_t id, Seconds now) noexcept;
+  Item* last_in_order(std::uint32_t id) noexcept;
+  Item* best_of_window(std::uint32_t id, Seconds now) noexcept;
+  void jump(SlabClass& c) noexcept;
+  void record_entry(const Item& item) noexcept;
+  void record_use(const Item& item) noexcept;
+  void record_succession(const Item& item, const Item& former) noexcept;
+  void record_leave(const Item& item) noexcept;
+  /// A hit: what CLOCK counts, and what the policy that was chosen notes.
+  void note_hit(Item& item) noexcept {
+    item.bump();
+    if (MR_UNLIKELY(keeps_records_)) {
+      record_use(item);
+    }
+  }
+  /// 32 bits that look random (G. Marsaglia, "Xorshift RNGs", 2003).
+  std::uint32_t draw() noexcept {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    return random_;
+  }
+
+  // partition_pages.cc: whose page to take
   /// Empties some page into the pool.
   bool steal_page(Seconds now) noexcept;
   bool steal_from(std::uint32_t id, Seconds now) noexcept;
   [[nodiscard]] bool can_empty(std::uint32_t page) const noexcept;
   void empty(std::uint32_t page, Seconds now) noexcept;
   void rebalance(std::uint32_t hungry, Seconds now) noexcept;
+  void start_moving_page() noexcept;
+  void drain(Seconds now) noexcept;
+  void drain_chunk(std::byte* chunk, std::uint32_t id, Seconds now) noexcept;
+  bool relocate(Item& item, std::uint32_t id, Seconds now) noexcept;
 
   // partition_arith.cc
   /// The number's new text over the old value, when it fits there. False: it does not.
@@ -326,11 +383,12 @@ class Partition {
   /// A storing command's share of the upkeep: index growth, pages for it, rebalancing. Invalidates slots and items.
   void tend(Seconds now) noexcept {
     index_.step();
-    if (MR_UNLIKELY(index_.wants_page() || index_.wants_overflow() || hungry_class_ != 0 || cas_ >= kCasRenumber)) {
+    if (MR_UNLIKELY(index_.wants_page() || index_.wants_overflow() || needs_tending_ || cas_ >= kCasRenumber)) {
       tend_slowly(now);
     }
   }
   void tend_slowly(Seconds now) noexcept;
+  void tend_pages(Seconds now) noexcept;
   bool find_page(Seconds now) noexcept;
   void renumber() noexcept;
   std::uint32_t crawl_page(Seconds now, std::uint32_t slots_max) noexcept;
@@ -342,6 +400,10 @@ class Partition {
   // partition_flush.cc, check.cc
   void flush_now() noexcept;
   void check_items() const;
+  void check_probation() const;
+  [[nodiscard]] std::uint32_t pages_of_ghost() const noexcept {
+    return ghost_.is_there() && !small_ghost_ ? pages_.pages() / kGhostPagesMin : 0;
+  }
 
   /// Far enough below the end that no command reaches it.
   static constexpr Cas kCasRenumber = kCasMax - 1024;
@@ -360,6 +422,22 @@ class Partition {
   Cas flushed_cas_ = 0;          ///< items up to this number are dead
   Seconds flush_at_ = kNoFlush;  ///< when the next flush falls due
   std::uint32_t hungry_class_ = 0;
+  bool needs_tending_ = false;  ///< one of: a hungry class, the mover is due or at work, probation wants room
+  bool probation_wants_room_ = false;
+  EvictionPolicy policy_;
+  bool has_probation_;
+  bool chooses_;                ///< a policy other than CLOCK's says who goes
+  bool keeps_records_ = false;  ///< and notes hits for it
+  std::uint32_t random_;
+  std::unique_ptr<RecencyRecords> recency_;
+  std::unique_ptr<FrequencyRecords> frequency_;
+  Ghost ghost_;
+  std::unique_ptr<std::uint32_t[]> small_ghost_;  ///< the ghost's words when they are less than a page
+  std::array<ProbationQueue, kClassesMax + 1> probation_{};
+  PageMover mover_;
+  std::uint32_t drain_to_ = 0;    ///< the class that the page being drained is for
+  std::uint32_t drain_unit_ = 0;  ///< where the pass over it has got to
+  std::uint32_t drain_passes_ = 0;
   std::uint64_t retry_pages_at_ = 0;  ///< the index gets no page before so many items were stored
   std::uint32_t crawl_page_ = 0;
   std::uint32_t crawl_unit_ = 0;

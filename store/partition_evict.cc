@@ -23,12 +23,29 @@ constexpr std::uint32_t kPrefetchSlots = 6;
 }  // namespace
 
 bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead) noexcept {
+  if (MR_UNLIKELY(chooses_) && !only_dead && evict_chosen(id, now)) {
+    note_eviction(id);
+    return true;
+  }
   SlabClass& c = slabs_[id];
   std::uint64_t bound = c.chunks() + kSweepSlotsMax;  // after a whole round without one, there is none
   if (only_dead) {
     bound = kReclaimSlotsMax;
   }
   for (std::uint64_t looked = 0; looked < bound && c.pages != 0;) {
+    if (has_probation_ && !only_dead && probation_[id].size() >= probation_target(c)) {
+      ++looked;
+      if (end_probation(id, now)) {
+        note_eviction(id);
+        return true;
+      }
+      continue;
+    }
+    if (MR_UNLIKELY(c.hand.page == slabs_.draining())) {
+      c.hand = {slabs_.next_page(c.hand.page), 0};
+      ++looked;
+      continue;
+    }
     if (c.hand.unit >= slabs_.fresh_unit(c.hand.page)) {
       c.hand = {slabs_.next_page(c.hand.page), 0};
       c.pace.cross(counters_.total_items);
@@ -40,14 +57,22 @@ bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead) noexce
     prefetch(chunk + std::size_t{kPrefetchSlots} * c.chunk_bytes);
     ++looked;
     if (meet(chunk, id, now, only_dead, looked > kSweepSlotsMax)) {
-      if (c.pace.crossings >= kRebalanceCrossings) {
-        c.pace.crossings = 0;
-        hungry_class_ = id;
-      }
+      note_eviction(id);
       return true;
     }
   }
   return false;
+}
+
+void Partition::note_eviction(std::uint32_t id) noexcept {
+  SlabClass& c = slabs_[id];
+  if (has_probation_) {
+    needs_tending_ |= mover_.turn_over(c.chunk_bytes);
+  } else if (c.pace.crossings >= kRebalanceCrossings) {
+    c.pace.crossings = 0;
+    hungry_class_ = evicts_ ? id : 0;
+    needs_tending_ |= evicts_;
+  }
 }
 
 bool Partition::meet(std::byte* chunk, std::uint32_t id, Seconds now, bool only_dead, bool forced) noexcept {
@@ -72,13 +97,25 @@ bool Partition::meet(std::byte* chunk, std::uint32_t id, Seconds now, bool only_
     if (only_dead || (!ages && !forced)) {
       return false;
     }
-    if (item->clock() != 0 && !forced) {
-      item->cool();
+    if (!forced && !has_lost_its_place(*item, kind)) {
       return false;
     }
   }
   evict(*item, now);
   return true;
+}
+
+/// The hand has come to a live item: whether it goes. If not, it has one count less. One in probation is not the
+/// hand's, except for pieces of it that lie in other classes.
+bool Partition::has_lost_its_place(Item& item, Kind kind) noexcept {
+  if (item.clock() == 0) {
+    return true;
+  }
+  if (MR_UNLIKELY(item.is_in_probation())) {
+    return kind == Kind::Continuation;
+  }
+  item.cool();
+  return false;
 }
 
 /// Whether this chunk speaks for its item in class `id`: the last one there, unless the head itself is there.
@@ -108,104 +145,12 @@ void Partition::evict(Item& item, Seconds now) noexcept {
     }
   }
   const KeyHash hash = hash_key(item.key(), seed_);
+  if (has_probation_ && !is_dead(item, now)) {
+    remember(hash, item);
+  }
   const IndexSlot slot = index_.find_ref(hash, pages_.ref_of(&item));
   MR_ASSERT(slot);
   unlink(hash, slot);
-}
-
-bool Partition::can_empty(std::uint32_t page) const noexcept {
-  const std::uint32_t units = slabs_[pages_[page].class_id].chunk_units;
-  for (std::uint32_t unit = 0; unit < slabs_.fresh_unit(page); unit += units) {
-    const std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
-    const Kind kind = kind_at(chunk);
-    if (kind == Kind::Free) {
-      continue;
-    }
-    const Item* item = reinterpret_cast<const Item*>(chunk);
-    if (kind == Kind::Continuation) {
-      item = item_at(reinterpret_cast<const Continuation*>(chunk)->head);
-    }
-    if (item->kind() == Kind::Held || is_pinned(*item)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-/// Evicts everything in a page of items; with the last one the page goes back to the pool.
-void Partition::empty(std::uint32_t page, Seconds now) noexcept {
-  const std::uint32_t id = pages_[page].class_id;
-  const std::uint32_t units = slabs_[id].chunk_units;
-  const std::uint32_t end = slabs_.fresh_unit(page);
-  if (pages_[page].used == 0) {
-    slabs_.drop_page(page);
-  }
-  for (std::uint32_t unit = 0; unit < end && pages_[page].use == PageUse::Slab; unit += units) {
-    std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
-    const Kind kind = kind_at(chunk);
-    if (kind == Kind::Item) {
-      evict(*reinterpret_cast<Item*>(chunk), now);
-    } else if (kind == Kind::Continuation) {
-      evict(*item_at(reinterpret_cast<Continuation*>(chunk)->head), now);
-    }
-  }
-  MR_ASSERT(pages_[page].use == PageUse::Free);
-  ++counters_.pages_stolen;
-}
-
-/// Tries the pages the class's hand will come to next: what is left in them is oldest.
-bool Partition::steal_from(std::uint32_t id, Seconds now) noexcept {
-  const SlabClass& c = slabs_[id];
-  const std::uint32_t tries = std::min(c.pages, kStealPagesMax);
-  std::uint32_t page = c.hand.page;
-  for (std::uint32_t n = 0; n < tries; ++n) {
-    page = slabs_.next_page(page);
-    if (can_empty(page)) {
-      empty(page, now);
-      return true;
-    }
-  }
-  return false;
-}
-
-bool Partition::steal_page(Seconds now) noexcept {
-  std::uint64_t tried = 0;
-  while (true) {
-    std::uint32_t largest = 0;
-    std::uint32_t pages = 0;
-    for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
-      if ((tried >> id & 1) == 0 && slabs_[id].pages > pages) {
-        largest = id;
-        pages = slabs_[id].pages;
-      }
-    }
-    if (pages == 0) {
-      return false;
-    }
-    if (steal_from(largest, now)) {
-      return true;
-    }
-    tried |= std::uint64_t{1} << largest;
-  }
-}
-
-/// Gives the class a page of the one whose items live longest, when that is more than twice as long: a hand that goes
-/// round fast says that its class is short of memory compared with the others.
-void Partition::rebalance(std::uint32_t hungry, Seconds now) noexcept {
-  const std::uint64_t stores = counters_.total_items;
-  const std::uint64_t age = slabs_[hungry].pace.age(stores, slabs_[hungry].pages);
-  std::uint32_t oldest = 0;
-  std::uint64_t oldest_age = age * 2;
-  for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
-    const SlabClass& c = slabs_[id];
-    if (id != hungry && c.pages > 1 && c.pace.age(stores, c.pages) > oldest_age) {
-      oldest = id;
-      oldest_age = c.pace.age(stores, c.pages);
-    }
-  }
-  if (oldest != 0 && steal_from(oldest, now)) {
-    slabs_.add_page(hungry);  // fails only while the limit is being lowered
-  }
 }
 
 }  // namespace millrace::store

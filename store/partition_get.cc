@@ -30,7 +30,7 @@ const Item* Partition::get(const Key& key, Seconds now) noexcept {
     return nullptr;
   }
   Item* item = item_at(slot.ref());
-  item->bump();
+  note_hit(*item);
   ++counters_.get_hits;
   ++class_stats_[class_of(*item)].get_hits;
   return item;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/assert.h"
 #include "store/partition.h"
@@ -54,11 +55,41 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
       evicts_(options.evicts),
       seed_(options.hash_seed),
       cas_(options.cas_start),
-      flushed_cas_(options.cas_start) {
+      flushed_cas_(options.cas_start),
+      policy_(options.policy),
+      has_probation_(options.evicts && options.policy == EvictionPolicy::Clock && pages_.pages() >= kProbationPagesMin),
+      chooses_(options.evicts && options.policy != EvictionPolicy::Clock && options.policy != EvictionPolicy::Clock2),
+      random_(static_cast<std::uint32_t>(options.hash_seed) | 1) {
   // Page 0 is the index's first, so that reference 0 can mean none.
   const std::uint32_t first = pages_.take(PageUse::Index);
   MR_ASSERT(first == 0);
   index_.give_page(first);
+  if (chooses_) {
+    make_records();
+  }
+  mover_.set_arena_pages(pages_.pages());
+  if (has_probation_) {
+    make_ghost();
+  }
+}
+
+/// A 256th of the arena. Pages that were never taken come in the order of their addresses, so they lie together.
+void Partition::make_ghost() {
+  const std::uint32_t pages = pages_.pages() / kGhostPagesMin;
+  if (pages == 0) {
+    const std::size_t words = std::size_t{pages_.pages()} * (kPageBytes / kGhostShare / sizeof(std::uint32_t));
+    small_ghost_ = std::make_unique<std::uint32_t[]>(words);
+    ghost_ = Ghost({small_ghost_.get(), words});
+    return;
+  }
+  const std::uint32_t first = pages_.take(PageUse::Ghost);
+  for (std::uint32_t n = 1; n < pages; ++n) {
+    const std::uint32_t page = pages_.take(PageUse::Ghost);
+    MR_ASSERT(page == first + n);
+  }
+  const std::size_t bytes = std::size_t{pages} * kPageBytes;
+  std::memset(pages_.address(first), 0, bytes);
+  ghost_ = Ghost({reinterpret_cast<std::uint32_t*>(pages_.address(first)), bytes / sizeof(std::uint32_t)});
 }
 
 Partition::~Partition() = default;

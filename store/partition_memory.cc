@@ -152,6 +152,9 @@ void Partition::let_go(Item& item) noexcept {
 void Partition::unlink(KeyHash hash, IndexSlot slot) noexcept {
   Item& item = *item_at(slot.ref());
   uncount(item);
+  if (MR_UNLIKELY(keeps_records_)) {
+    record_leave(item);
+  }
   index_.erase(hash, slot);
   let_go(item);
 }

@@ -110,6 +110,9 @@ StoreReply Partition::overwrite(Item& item, const Key& key, std::string_view val
   std::memcpy(item.value(), value.data(), value.size());
   set_expiry(item, args.expires_at);
   item.set_cas(next_cas());
+  if (MR_UNLIKELY(keeps_records_)) {
+    record_use(item);
+  }
   count(item);
   ++counters_.total_items;
   return {Outcome::Stored, item.cas()};
@@ -137,7 +140,11 @@ StoreReply Partition::finish(KeyHash hash, Item& item, IndexSlot old, std::uint3
 bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexcept {
   const ItemRef ref = pages_.ref_of(&item);
   if (old) {
-    item.set_reference_bits(item_at(old.ref())->reference_bits());
+    Item& former = *item_at(old.ref());
+    succeed(item, former);
+    if (MR_UNLIKELY(keeps_records_)) {
+      record_succession(item, former);
+    }
     supersede(old, item);
   } else {
     // Full chain, and no overflow bucket: make a page free for them. The item is held, so it is not evicted for it.
@@ -146,6 +153,11 @@ bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexc
       return false;
     }
     item.set_kind(Kind::Item);
+    if (has_probation_) {
+      admit(hash, item);
+    } else if (keeps_records_) {
+      record_entry(item);
+    }
     count(item);
   }
   ++counters_.total_items;

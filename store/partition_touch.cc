@@ -30,6 +30,10 @@ Item* Partition::give_time(const Key& key, IndexSlot slot, Seconds now) noexcept
   FillCursor cursor;
   fill(*timed, cursor, item);
   timed->take_history(item);
+  succeed(*timed, item);
+  if (MR_UNLIKELY(keeps_records_)) {
+    record_succession(*timed, item);
+  }
   supersede(place, *timed);
   return timed;
 }
@@ -51,7 +55,7 @@ const Item* Partition::get_and_touch(const Key& key, Seconds expires_at, Seconds
     }
   }
   set_expiry(*item, expires_at);
-  item->bump();
+  note_hit(*item);
   ++counters_.touch_hits;
   ++class_stats_[class_of(*item)].touch_hits;
   return item;

@@ -27,7 +27,7 @@ void SlabAllocator::free(ItemRef ref) noexcept {
   std::memcpy(chunk + kLinkAt, &page.free_unit, sizeof page.free_unit);
   poison(chunk + kUnitBytes, c.chunk_bytes - kUnitBytes);
   page.free_unit = unit;
-  if (page.used == c.chunks_per_page) {
+  if (page.used == c.chunks_per_page && number != draining_) {
     enter_room(c, number);
   }
   --c.used;
@@ -85,7 +85,11 @@ void SlabAllocator::leave_room(SlabClass& c, std::uint32_t page) noexcept {
 }
 
 void SlabAllocator::let_go(SlabClass& c, std::uint32_t page) noexcept {
-  leave_room(c, page);
+  if (page == draining_) {
+    draining_ = kNoPage;
+  } else {
+    leave_room(c, page);
+  }
   const Page& p = pages_[page];
   if (c.hand.page == page) {
     c.hand = p.next == page ? ClockHand{} : ClockHand{p.next, 0};
@@ -94,6 +98,24 @@ void SlabAllocator::let_go(SlabClass& c, std::uint32_t page) noexcept {
   pages_[p.next].prev = p.prev;
   --c.pages;
   pages_.give_back(page);
+}
+
+void SlabAllocator::start_draining(std::uint32_t page) noexcept {
+  SlabClass& c = classes_[pages_[page].class_id];
+  MR_ASSERT(draining_ == kNoPage && pages_[page].use == PageUse::Slab && c.pages > 1 && pages_[page].used != 0);
+  if (pages_[page].used < c.chunks_per_page) {
+    leave_room(c, page);
+  }
+  draining_ = page;
+}
+
+void SlabAllocator::stop_draining() noexcept {
+  MR_ASSERT(draining_ != kNoPage);
+  SlabClass& c = classes_[pages_[draining_].class_id];
+  if (pages_[draining_].used < c.chunks_per_page) {
+    enter_room(c, draining_);
+  }
+  draining_ = kNoPage;
 }
 
 void SlabAllocator::check_class(std::uint32_t id) const {
@@ -109,7 +131,7 @@ void SlabAllocator::check_class(std::uint32_t id) const {
     MR_ASSERT(pages_[page.next].prev == number);
     MR_ASSERT(page.used <= c.chunks_per_page);
     used += page.used;
-    with_room += page.used < c.chunks_per_page ? 1 : 0;
+    with_room += page.used < c.chunks_per_page && number != draining_ ? 1 : 0;
     std::uint32_t free = 0;
     for (std::uint16_t unit = page.free_unit; unit != kNoUnit; ++free) {
       const std::byte* chunk = pages_.address(number) + unit * kUnitBytes;
@@ -125,7 +147,7 @@ void SlabAllocator::check_class(std::uint32_t id) const {
   for (number = c.room; number != kNoPage; number = pages_[number].room_next, --with_room) {
     MR_ASSERT(with_room > 0);
     MR_ASSERT(pages_[number].use == PageUse::Slab && pages_[number].class_id == id);
-    MR_ASSERT(pages_[number].used < c.chunks_per_page);
+    MR_ASSERT(pages_[number].used < c.chunks_per_page && number != draining_);
   }
   MR_ASSERT(with_room == 0);
 }

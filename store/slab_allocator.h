@@ -3,8 +3,8 @@
 // Thread: the partition's owner. Ownership: chunks are the caller's until free(); pages belong to their class.
 // Invariants: (1) a page of a class counts its chunks handed out, and goes back to the pool when that falls to 0;
 // (2) a class's room list holds exactly its pages with a free chunk; (3) free chunks are linked inside their page only,
-// so that taking a page away touches no list of another page; (4) a free chunk's first byte says Kind::Free, and of a
-// free chunk AddressSanitizer lets nobody touch more than its first unit.
+// so that taking a page away touches no list of another page (one that is being drained is in no room list); (4) a free
+// chunk's first byte says Kind::Free, and of a free chunk AddressSanitizer lets nobody touch more than its first unit.
 // What to evict is not decided here: that is partition_evict.cc.
 #pragma once
 
@@ -74,6 +74,12 @@ class SlabAllocator {
     let_go(classes_[pages_[page].class_id], page);
   }
 
+  /// Nothing is handed out from this page any more, until its last chunk comes back and it leaves, or stop_draining().
+  /// One page at a time, of a class that has others.
+  void start_draining(std::uint32_t page) noexcept;
+  void stop_draining() noexcept;
+  [[nodiscard]] std::uint32_t draining() const noexcept { return draining_; }  ///< kNoPage: none
+
   [[nodiscard]] std::uint32_t class_of(ItemRef ref) const noexcept { return pages_[PagePool::page_of(ref)].class_id; }
   [[nodiscard]] SlabClass& operator[](std::uint32_t id) noexcept { return classes_[id]; }
   [[nodiscard]] const SlabClass& operator[](std::uint32_t id) const noexcept { return classes_[id]; }
@@ -95,6 +101,7 @@ class SlabAllocator {
 
   PagePool& pages_;
   std::uint32_t count_;
+  std::uint32_t draining_ = kNoPage;
   std::array<SlabClass, kClassesMax + 1> classes_{};
 };
 

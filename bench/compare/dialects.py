@@ -85,10 +85,17 @@ class Words(Memcached):
         return [path, *[word.format(**values) for word in self.words[1:]]]
 
 
+class RedisWords(Redis):
+    """A command line of redis's, given word by word."""
+    __init__ = Words.__init__
+    command = Words.command
+
+
 def dialect_of(text):
     """(program, dialect) of what follows NAME= in an option."""
     if "{" in text:
-        return shlex.split(text)[0], Words(text)
+        program = shlex.split(text)[0]
+        return program, RedisWords(text) if "redis" in program or "valkey" in program else Words(text)
     base = os.path.basename(text)
     if "redis" in base or "valkey" in base:
         return text, Redis()

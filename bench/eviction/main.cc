@@ -140,10 +140,13 @@ class Lab {
 
  private:
   Result<double> store_miss_ratio(const std::string& policy, std::uint64_t pages, std::uint32_t value_bytes) {
-    if (policy != "clock2") {
+    const auto known = policy_named(policy);
+    if (!known) {
       return fail(fmt::format("the store has no policy {}", policy));
     }
-    auto run = StoreRun::create(pages, {});
+    store::PartitionOptions options;
+    options.policy = *known;
+    auto run = StoreRun::create(pages, options);
     if (!run) {
       return fail(run.error().what);
     }
@@ -217,7 +220,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (words.policies.empty()) {
-    words.policies = {"clock2"};
+    for (const PolicyName& known : kPolicyNames) {
+      words.policies.emplace_back(known.name);
+    }
   }
   if (words.models.empty()) {
     const auto names = model_names();

@@ -81,7 +81,9 @@ Result<UnsizedShape> unsized_shape(std::uint64_t items) {
   }
   const std::uint64_t item_pages = (items + chunks_per_page - 1) / chunks_per_page;
   for (shape.arena_pages = item_pages + 1;; ++shape.arena_pages) {
-    auto filled = StoreRun::create(shape.arena_pages, {});
+    store::PartitionOptions options;
+    options.policy = EvictionPolicy::Clock2;
+    auto filled = StoreRun::create(shape.arena_pages, options);
     if (!filled) {
       return fail(filled.error().what);
     }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/eviction_policy.h"
 #include "dataplane/api/interface_address.h"
 #include "dataplane/api/ip_prefix.h"
 
@@ -71,18 +72,19 @@ struct Options {
   std::optional<Protocol> protocol;         ///< -B; unset: Auto, and what -Y and -S want
   Nic nic;
   // Store
-  std::uint64_t memory_bytes = 64ULL << 20;  ///< -m
-  bool evicts = true;                        ///< -M
-  std::uint32_t item_bytes_max = 1 << 20;    ///< -I
-  double growth_factor = 1.10;               ///< -f
-  std::uint32_t chunk_bytes_min = 48;        ///< -n
-  std::vector<std::uint32_t> chunk_sizes;    ///< -o slab_sizes; empty: by -n and -f
-  bool wants_huge_pages = false;             ///< -L: explicit huge pages or no start
-  bool locks_memory = false;                 ///< -k
-  bool crawls = true;                        ///< -o no_lru_crawler turns it off: expired items go when they are met
-  std::uint32_t crawl_sleep_us = 100;        ///< -o lru_crawler_sleep
-  std::uint32_t crawl_slots = 0;             ///< -o lru_crawler_tocrawl; 0: all
-  bool moves_pages = true;                   ///< -o no_slab_automove turns it off
+  std::uint64_t memory_bytes = 64ULL << 20;         ///< -m
+  bool evicts = true;                               ///< -M
+  EvictionPolicy eviction = EvictionPolicy::Clock;  ///< --eviction
+  std::uint32_t item_bytes_max = 1 << 20;           ///< -I
+  double growth_factor = 1.10;                      ///< -f
+  std::uint32_t chunk_bytes_min = 48;               ///< -n
+  std::vector<std::uint32_t> chunk_sizes;           ///< -o slab_sizes; empty: by -n and -f
+  bool wants_huge_pages = false;                    ///< -L: explicit huge pages or no start
+  bool locks_memory = false;                        ///< -k
+  bool crawls = true;                  ///< -o no_lru_crawler turns it off: expired items go when they are met
+  std::uint32_t crawl_sleep_us = 100;  ///< -o lru_crawler_sleep
+  std::uint32_t crawl_slots = 0;       ///< -o lru_crawler_tocrawl; 0: all
+  bool moves_pages = true;             ///< -o no_slab_automove turns it off
   // Workers
   std::optional<std::uint32_t> workers;  ///< -t; unset: one per core we may use
   std::vector<std::uint32_t> cores;      ///< --cores; empty: chosen by the plan

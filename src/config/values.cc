@@ -302,6 +302,19 @@ Result<void> parse_unix_mode(const std::string& text, Options& options) {
   return {};
 }
 
+Result<void> parse_eviction(const std::string& text, Options& options) {
+  const std::optional<EvictionPolicy> policy = policy_named(text);
+  if (!policy) {
+    std::string names;
+    for (const PolicyName& known : kPolicyNames) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+    }
+    return fail(fmt::format("--eviction: there is no policy '{}'; say one of {}, or -M for no eviction", text, names));
+  }
+  options.eviction = *policy;
+  return {};
+}
+
 Result<void> parse_protocol(const std::string& text, Options& options) {
   if (text == "ascii") {
     options.protocol = Protocol::Text;

@@ -40,6 +40,7 @@ Result<void> parse_mtu(const std::string& text, Options& options);
 Result<void> parse_dpdk_eal(const std::string& text, Options& options);
 Result<void> parse_unix_mode(const std::string& text, Options& options);
 Result<void> parse_protocol(const std::string& text, Options& options);
+Result<void> parse_eviction(const std::string& text, Options& options);
 Result<void> parse_memory(const std::string& text, Options& options);
 Result<void> parse_item_max(const std::string& text, Options& options);
 Result<void> parse_growth_factor(const std::string& text, Options& options);

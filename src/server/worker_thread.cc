@@ -91,6 +91,7 @@ Result<void> WorkerThread::prepare() {
                                              .growth_factor = options_.growth_factor,
                                              .chunk_sizes = options_.chunk_sizes,
                                              .evicts = options_.evicts,
+                                             .policy = options_.eviction,
                                              .hash_seed = shared_.hash_seed});
   if (!partition) {
     return std::unexpected(partition.error());

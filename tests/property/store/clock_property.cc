@@ -30,7 +30,8 @@ class Driver {
  public:
   using Place = ClockModel::Place;
 
-  Driver(const Shape& shape, std::uint64_t seed) : shape_(shape), random_(seed), store_(shape.pages) {
+  Driver(const Shape& shape, std::uint64_t seed)
+      : shape_(shape), random_(seed), store_(shape.pages, {.policy = EvictionPolicy::Clock2}) {
     chunk_bytes_.push_back(0);
     models_.emplace_back(1);
     for (std::uint32_t id = 1; id <= store_->classes(); ++id) {

@@ -270,7 +270,7 @@ TEST(Arith, WhatIsNoNumberStaysAsItIs) {
 }
 
 TEST(Delete, TakesTheItemAndItsMemory) {
-  Store store(40);
+  Store store(40, {.policy = EvictionPolicy::Clock2});  // no queue that remembers where it was
   const std::uint64_t free = store->memory_stats().pages_free;
   for (const std::size_t bytes : {10U, 5000U, 700'000U}) {
     store.set("key", std::string(bytes, 'v'));

@@ -34,7 +34,9 @@ TEST(PartitionCreate, TheLargestArenaIsTheLargest) {
 }
 
 TEST(PartitionCreate, ALargestArenaServesFromItsFirstPages) {
-  const auto made = [](std::span<std::byte> bytes) { return Partition::create({.arena = bytes, .hash_seed = kSeed}); };
+  const auto made = [](std::span<std::byte> bytes) {
+    return Partition::create({.arena = bytes, .policy = EvictionPolicy::Clock2, .hash_seed = kSeed});
+  };
   const GuardedArena arena(kArenaBytesMax / kPageBytes);  // never touched beyond the pages that are used
   const auto partition = made(arena.bytes());
   ASSERT_TRUE(partition.has_value()) << partition.error().what;

@@ -128,7 +128,7 @@ TEST(Pin, EveryPinHasToBeGivenBack) {
 }
 
 TEST(Pin, MemoryComesBackWithTheLastOne) {
-  Store store(40);
+  Store store(40, {.policy = EvictionPolicy::Clock2});  // no queue that remembers where it was
   const std::uint64_t free = store->memory_stats().pages_free;
   const Lent lent(store, std::string(300'000, 'l'));  // chained: several pages
   store.remove("lent");

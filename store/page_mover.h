@@ -1,0 +1,82 @@
+// Which class would make more of a page than another: hits a page, with re-requests of what was evicted as the sign.
+//
+// Thread: the partition's owner. Ownership: by value in the partition. Plain arithmetic; moves nothing itself.
+//
+// What one more page would have brought a class: as many items as fit a page, each with the share of its evicted items
+// that were asked for again while the ghost remembered them: returned / evicted bytes * page bytes. What a page less
+// would cost a class is about the same figure of its own, and no more than its pages' hits. Small items return more
+// often a page, so pages go to them until their returns are rare: hits count, not bytes.
+//
+// The ghost takes some keys for others, the more the more it is asked: that share is taken off. Counts are small where
+// pages are few: a class that asks is taken at what it has at least (one standard deviation less), one that gives at
+// what it has at most, and it has to be worth a quarter more; and who got a page gives none until the counts have
+// faded, nor gets one who gave. So noise moves little, and nothing to and fro. A class with room is not hungry,
+// whatever returns. A move is considered each time half a page of bytes was evicted; counts fade by half each time an
+// eighth of the arena was.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "store/limits.h"
+
+namespace millrace::store {
+
+class PageMover {
+ public:
+  struct Move {
+    std::uint32_t from = 0;  ///< class; 0: none
+    std::uint32_t to = 0;
+  };
+
+  void set_arena_pages(std::uint32_t pages) noexcept;
+
+  /// A new item of class `id` came, and the ghost knew its key or did not.
+  void note_new(std::uint32_t id, bool was_known) noexcept {
+    ++flows_[id].asked;
+    flows_[id].returned += was_known ? 1 : 0;
+  }
+  /// The ghost was told of an item of class `id` that is gone.
+  void note_gone(std::uint32_t id, std::uint64_t bytes) noexcept { flows_[id].gone_bytes += bytes; }
+
+  /// So many bytes were evicted. True when a move is due to be considered.
+  bool turn_over(std::uint64_t bytes) noexcept {
+    turned_bytes_ += bytes;
+    return is_due();
+  }
+  [[nodiscard]] bool is_due() const noexcept { return turned_bytes_ >= kPageBytes / 2; }
+
+  /// Pages and hits (ever) of a class, asked for each class of the partition by choose().
+  struct Holding {
+    std::uint32_t pages = 0;
+    bool has_room = false;        ///< a free chunk
+    bool has_page_spare = false;  ///< as many free chunks as a page has
+    std::uint64_t get_hits = 0;
+  };
+  /// The move to make now, if any; `classes` are ids 1 .. count. Not due any more afterwards.
+  Move choose(const std::array<Holding, kClassesMax + 1>& classes, std::uint32_t count) noexcept;
+
+ private:
+  struct Flow {
+    std::uint64_t asked = 0;
+    std::uint64_t returned = 0;
+    std::uint64_t gone_bytes = 0;
+    std::uint64_t hits = 0;       ///< fading, like the rest
+    std::uint64_t hits_seen = 0;  ///< of get_hits
+    std::uint64_t took_at = 0;    ///< `considered_` when it last got a page; 0: never
+    std::uint64_t gave_at = 0;
+  };
+
+  void fade() noexcept;
+  /// Returns of a page of `flow`, at least or at most.
+  [[nodiscard]] static double gain_at_least(const Flow& flow) noexcept;
+  [[nodiscard]] bool is_recent(std::uint64_t at) const noexcept { return at != 0 && considered_ - at < fade_after_; }
+  [[nodiscard]] static double cost_at_most(const Flow& flow, const Holding& holding) noexcept;
+
+  std::array<Flow, kClassesMax + 1> flows_{};
+  std::uint64_t turned_bytes_ = 0;
+  std::uint64_t considered_ = 0;   ///< moves
+  std::uint32_t fade_after_ = 16;  ///< an eighth of the arena's pages
+};
+
+}  // namespace millrace::store

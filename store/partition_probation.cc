@@ -1,0 +1,107 @@
+// What CLOCK has in front of it with EvictionPolicy::Clock. Owner only.
+//
+// A new item is in probation, for as long as it takes a tenth of its class's slots to be filled anew; a hit in that
+// time makes it one of CLOCK's, no hit makes it go, and the ghost remembers its key. When a key that the ghost knows
+// comes back, it is CLOCK's at once. So what is asked for once passes through a tenth of the memory, and the rest is
+// kept for what is asked for again. Items never move for it: probation is a value of the item's reference bits, and a
+// queue of references says whose turn it is. A hit costs what it costs with CLOCK alone. This is S3-FIFO (Yang et al.,
+// SOSP 2023) with promotion at the first re-hit, in place.
+#include "base/assert.h"
+#include "store/partition.h"
+
+namespace millrace::store {
+namespace {
+
+/// What is CLOCK's without the hand having given it its place in the ring gets a count: the hand may be about to come.
+constexpr std::uint32_t kEntryCount = 1;
+/// Entries above the target that are kept, and how many a new one lets out: memory is not short, so nothing has to go.
+constexpr std::uint64_t kSlack = 16;
+constexpr std::uint32_t kLetOutMax = 2;
+
+}  // namespace
+
+void Partition::admit(KeyHash hash, Item& item) noexcept {
+  const std::uint32_t id = class_of(item);
+  const bool was_known = ghost_.take(hash);
+  mover_.note_new(id, was_known);
+  if (was_known) {
+    ++counters_.ghost_hits;
+    item.set_clock(kEntryCount);
+    return;
+  }
+  put_in_probation(item);
+}
+
+void Partition::succeed(Item& item, const Item& former) noexcept {
+  if (MR_UNLIKELY(former.is_in_probation())) {
+    put_in_probation(item);
+  } else {
+    item.set_reference_bits(former.reference_bits());
+  }
+}
+
+void Partition::put_in_probation(Item& item) noexcept {
+  const ItemRef ref = pages_.ref_of(&item);
+  const std::uint32_t id = class_of(item);
+  ProbationQueue& queue = probation_[id];
+  if (MR_UNLIKELY(!queue.push(ref, pages_, slabs_, Index::kOverflowReserve)) &&
+      (!slabs_.add_page(kOverflowClass) || !queue.push(ref, pages_, slabs_, Index::kOverflowReserve))) {
+    needs_tending_ = probation_wants_room_ = true;
+    item.set_clock(0);  // meanwhile it is CLOCK's
+    return;
+  }
+  item.set_in_probation();
+  const std::uint64_t target = probation_target(slabs_[id]);
+  for (std::uint32_t n = 0; n < kLetOutMax && queue.size() > target + target / 4 + kSlack; ++n) {
+    if (Item* out = oldest_in_probation(id); out != nullptr) {
+      out->set_clock(0);
+    }
+  }
+}
+
+/// Takes the oldest entry off; the item when it is in probation still. One that was hit becomes CLOCK's.
+Item* Partition::oldest_in_probation(std::uint32_t id) noexcept {
+  const ItemRef ref = probation_[id].pop(pages_, slabs_);
+  const Page& page = pages_[PagePool::page_of(ref)];
+  const std::uint32_t unit = static_cast<std::uint32_t>(ref) & (kPageUnits - 1);
+  // A page that left the class and came back has its chunks where they were.
+  if (page.use != PageUse::Slab || page.class_id != id || unit >= page.fresh_unit) {
+    return nullptr;
+  }
+  Item* item = item_at(ref);
+  if (item->kind() != Kind::Item) {
+    return nullptr;
+  }
+  if (!item->is_in_probation()) {
+    if (item->clock() > kEntryCount) {
+      item->set_clock(kEntryCount);
+    }
+    return nullptr;
+  }
+  return item;
+}
+
+bool Partition::end_probation(std::uint32_t id, Seconds now) noexcept {
+  Item* item = oldest_in_probation(id);
+  if (item == nullptr) {
+    return false;
+  }
+  if (MR_UNLIKELY(is_pinned(*item))) {
+    item->set_clock(0);
+    return false;
+  }
+  const bool frees_room = PagePool::page_of(pages_.ref_of(item)) != slabs_.draining();
+  evict(*item, now);
+  return frees_room;
+}
+
+/// Something that goes alive: from probation, or with hits that a page on its way took along.
+void Partition::remember(KeyHash hash, const Item& item) noexcept {
+  if (item.clock() != 0) {
+    const std::uint32_t id = class_of(item);
+    ghost_.add(hash, counters_.curr_items);
+    mover_.note_gone(id, MR_LIKELY(!item.is_chained()) ? slabs_[id].chunk_bytes : item.item_bytes());
+  }
+}
+
+}  // namespace millrace::store
