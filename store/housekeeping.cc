@@ -71,7 +71,7 @@ MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
   }
 }
 
-/// CAS numbers have run out (at ten million changes a second, after 325 days): numbers what is live anew from 1.
+/// CAS numbers have run out (at ten million changes a second, after 81 days): numbers what is live anew from 1.
 /// Walks everything, once. A client that holds an old number fails one comparison, and asks again.
 MR_COLD void Partition::renumber() noexcept {
   const Cas flushed = flushed_cas_;
@@ -85,16 +85,17 @@ MR_COLD void Partition::renumber() noexcept {
         continue;
       }
       Item& item = *reinterpret_cast<Item*>(chunk);
-      if (item.cas() <= flushed) {
+      if (item.change() <= flushed) {
         const KeyHash hash = hash_key(item.key(), seed_);
         unlink(hash, index_.find_ref(hash, pages_.ref_of(&item)));
       } else {
-        item.set_cas(++next);
+        item.renumber(++next);
       }
     }
   }
   cas_ = next;
   flushed_cas_ = 0;
+  change_times_.clear();
 }
 
 /// Takes dead items out of the rest of one page, as far as `slots_max` reaches. Returns the slots it looked at, or 1.

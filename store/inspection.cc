@@ -135,7 +135,7 @@ void Partition::check_items() const {
         continue;
       }
       MR_ASSERT(item.expires_at() == kNever || pages_[page].due_list != kNoWheelList);  // 11
-      MR_ASSERT(item.cas() <= cas_);                                                    // 10
+      MR_ASSERT(item.change() <= cas_);                                                 // 10
       MR_ASSERT(index_.find_ref(hash_key(item.key(), seed_), pages_.ref_of(&item)));    // 5
       ++items;
       bytes += item.item_bytes();

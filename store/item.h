@@ -6,13 +6,13 @@
 // chunk may only be read once its kind is known.
 //
 //  word (8 bytes, little endian)
-//   63                                    17     16     15        8 7             0
-//  +----------------------------------------+----------+-----------+---------------+
-//  |  cas (47): number of the last change   | has_time | key_bytes | state         |
-//  +----------------------------------------+----------+-----------+---------------+
+//   63   62                                17     16     15        8 7             0
+//  +-----+---------------------------------+----------+-----------+---------------+
+//  |given|  change (46): number of the last| has_time | key_bytes | state         |
+//  +-----+---------------------------------+----------+-----------+---------------+
 //  value_bytes (2); 0xffff: chained
 //  then, each only when there:  expires_at (4): whole seconds, 0 never | total value_bytes (4), next chunk (4)
-//                               | client flags (4)
+//                               | client flags (4) | given cas (8)
 //  then key and value
 //
 //  state:   7        6       5           4         3   2    1    0
@@ -21,7 +21,8 @@
 //         +--------+-------+-----------+---------+---------+---------+
 //  clock 3 and not fetched, which hits cannot lead to: in probation (partition_probation.cc). A hit ends that.
 //  kind: 0 free, 1 item (in the index), 2 held (not in the index: a reservation, or gone but still pinned),
-//        3 continuation of a chained item.   win, stale: set aside for the meta protocol.
+//        3 continuation of a chained item.   stale: the value is known to be old; win: a client has been told to renew
+//        it.   given: a client gave the item a CAS number of its own, which is told instead of the change's.
 //
 // A chained head always has a time: four bytes in eight thousand, and its chain is always at the same place.
 //
@@ -60,16 +61,19 @@ inline constexpr std::uint8_t kClockOne = 0b0000'0100;
 inline constexpr std::uint8_t kClockMask = 0b0000'1100;
 inline constexpr std::uint8_t kFetched = 0b0001'0000;
 inline constexpr std::uint8_t kHasFlags = 0b0010'0000;
+inline constexpr std::uint8_t kStale = 0b0100'0000;
+inline constexpr std::uint8_t kWin = 0b1000'0000;
 }  // namespace state
 
 inline constexpr std::uint32_t kItemHeaderBytes = 10;
 inline constexpr std::uint32_t kTimeBytes = 4;   ///< of an item that can expire
 inline constexpr std::uint32_t kChainBytes = 8;  ///< a chained head's total and next
 inline constexpr std::uint32_t kClientFlagsBytes = 4;
+inline constexpr std::uint32_t kGivenCasBytes = 8;
 inline constexpr std::uint32_t kContinuationBytes = 12;  ///< header of a continuation chunk
 inline constexpr std::uint16_t kChainedMark = 0xffff;
 inline constexpr std::uint32_t kCasShift = 17;
-inline constexpr Cas kCasMax = (Cas{1} << (64 - kCasShift)) - 1;
+inline constexpr Cas kCasMax = (Cas{1} << (63 - kCasShift)) - 1;  ///< of a change's number; a given one is any
 
 /// The kind of the chunk that starts here.
 [[nodiscard]] MR_ALWAYS_INLINE Kind kind_at(const std::byte* chunk) noexcept {
@@ -84,7 +88,12 @@ class __attribute__((packed, aligned(2))) Item {
   [[nodiscard]] std::uint32_t value_bytes() const noexcept {
     return MR_UNLIKELY(is_chained()) ? load32(kChainAt) : value_bytes_;
   }
-  [[nodiscard]] Cas cas() const noexcept { return word() >> kCasShift; }
+  /// What clients are told: the number of the last change, unless one of them gave another.
+  [[nodiscard]] Cas cas() const noexcept {
+    return MR_UNLIKELY(has_given_cas()) ? load64(given_cas_offset()) : change();
+  }
+  [[nodiscard]] bool is_stale() const noexcept { return (state() & state::kStale) != 0; }
+  [[nodiscard]] bool has_won() const noexcept { return (state() & state::kWin) != 0; }
   [[nodiscard]] Seconds expires_at() const noexcept { return has_time() ? load32(kItemHeaderBytes) : kNever; }
   [[nodiscard]] bool was_fetched() const noexcept { return (state() & state::kFetched) != 0; }
   /// Header, key and value together: what counts against -I and in `bytes`.
@@ -95,11 +104,12 @@ class __attribute__((packed, aligned(2))) Item {
 
   // --- for the store
   /// Lays the header out for a held item; the caller then fills key and value.
-  void start(std::uint32_t key_bytes, bool with_time, bool with_flags, bool chained,
-             std::uint32_t value_bytes) noexcept {
+  void start(std::uint32_t key_bytes, bool with_time, bool with_flags, bool chained, std::uint32_t value_bytes,
+             bool with_given_cas = false) noexcept {
     MR_DCHECK(with_time || !chained);
     set_word((std::uint64_t{key_bytes} << 8) | static_cast<std::uint8_t>(Kind::Held) |
-             (with_time ? kHasTime : std::uint64_t{0}) | (with_flags ? state::kHasFlags : std::uint8_t{0}));
+             (with_given_cas ? kGivenCasBit : std::uint64_t{0}) | (with_time ? kHasTime : std::uint64_t{0}) |
+             (with_flags ? state::kHasFlags : std::uint8_t{0}));
     value_bytes_ = chained ? kChainedMark : static_cast<std::uint16_t>(value_bytes);
     if (with_time) {
       store32(kItemHeaderBytes, kNever);
@@ -114,7 +124,26 @@ class __attribute__((packed, aligned(2))) Item {
   }
   void set_key(std::string_view key) noexcept { std::memcpy(bytes() + key_offset(), key.data(), key.size()); }
   void set_client_flags(std::uint32_t flags) noexcept { store32(flags_offset(), flags); }
-  void set_cas(Cas cas) noexcept { set_word((word() & ((1U << kCasShift) - 1)) | (cas << kCasShift)); }
+  /// The number of a change, in the order in which they were made; a given one before it is forgotten.
+  void set_cas(Cas change) noexcept {
+    renumber(change);
+    if (MR_UNLIKELY(has_given_cas())) {
+      set_given_cas(change);
+    }
+  }
+  /// The same, of an item that is numbered anew; a given one stays.
+  void renumber(Cas change) noexcept {
+    set_word((word() & (kGivenCasBit | ((1U << kCasShift) - 1))) | (change << kCasShift));
+  }
+  /// Only when has_given_cas().
+  void set_given_cas(Cas cas) noexcept { std::memcpy(bytes() + given_cas_offset(), &cas, sizeof cas); }
+  [[nodiscard]] bool has_given_cas() const noexcept { return (word() & kGivenCasBit) != 0; }
+  [[nodiscard]] Cas change() const noexcept { return word() << 1 >> (kCasShift + 1); }
+  void set_marks(bool stale, bool win) noexcept {
+    set_state(static_cast<std::uint8_t>((state() & ~(state::kStale | state::kWin)) |
+                                        (stale ? state::kStale : std::uint8_t{0}) |
+                                        (win ? state::kWin : std::uint8_t{0})));
+  }
   /// Only when has_time().
   void set_expires_at(Seconds at) noexcept { store32(kItemHeaderBytes, at); }
   /// Makes room for a time in an item that is not chained and whose chunk has it.
@@ -127,7 +156,7 @@ class __attribute__((packed, aligned(2))) Item {
   }
   /// What is neither size nor place, from another item of the same key: number, hits, marks.
   void take_history(const Item& from) noexcept {
-    constexpr std::uint64_t kOwn = kHasTime | 0xff00 | state::kHasFlags | state::kKindMask;
+    constexpr std::uint64_t kOwn = kGivenCasBit | kHasTime | 0xff00 | state::kHasFlags | state::kKindMask;
     set_word((word() & kOwn) | (from.word() & ~kOwn));
   }
   void set_kind(Kind kind) noexcept {
@@ -179,6 +208,7 @@ class __attribute__((packed, aligned(2))) Item {
     __atomic_store_n(reinterpret_cast<std::uint64_t*>(this), word, __ATOMIC_RELAXED);
   }
 
+  static constexpr std::uint64_t kGivenCasBit = std::uint64_t{1} << 63;
   static constexpr std::uint64_t kHasTime = std::uint64_t{1} << (kCasShift - 1);
   static constexpr std::uint32_t kChainAt = kItemHeaderBytes + kTimeBytes;
   static constexpr std::uint8_t kReferenceBits = state::kClockMask | state::kFetched;
@@ -188,13 +218,21 @@ class __attribute__((packed, aligned(2))) Item {
   [[nodiscard]] std::uint32_t flags_offset() const noexcept {
     return kItemHeaderBytes + (has_time() ? kTimeBytes : 0) + (is_chained() ? kChainBytes : 0);
   }
-  [[nodiscard]] std::uint32_t key_offset() const noexcept {
+  [[nodiscard]] std::uint32_t given_cas_offset() const noexcept {
     return flags_offset() + (has_client_flags() ? kClientFlagsBytes : 0);
+  }
+  [[nodiscard]] std::uint32_t key_offset() const noexcept {
+    return given_cas_offset() + (MR_UNLIKELY(has_given_cas()) ? kGivenCasBytes : 0);
   }
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this); }
   [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this); }
   [[nodiscard]] std::uint32_t load32(std::uint32_t at) const noexcept {
     std::uint32_t v;
+    std::memcpy(&v, bytes() + at, sizeof v);
+    return v;
+  }
+  [[nodiscard]] std::uint64_t load64(std::uint32_t at) const noexcept {
+    std::uint64_t v;
     std::memcpy(&v, bytes() + at, sizeof v);
     return v;
   }
@@ -225,10 +263,11 @@ struct ItemShape {
   bool with_time = false;
   bool with_flags = false;
   std::uint32_t value_bytes = 0;
+  bool with_given_cas = false;
 
   [[nodiscard]] std::uint64_t contiguous_bytes() const noexcept {
     return std::uint64_t{kItemHeaderBytes} + (with_time ? kTimeBytes : 0) + (with_flags ? kClientFlagsBytes : 0) +
-           key_bytes + value_bytes;
+           (with_given_cas ? kGivenCasBytes : 0) + key_bytes + value_bytes;
   }
 };
 

@@ -7,16 +7,19 @@
 // Invariants: store/README.md, numbered; check() asserts them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "base/eviction_policy.h"
 #include "base/key_hash.h"
 #include "base/result.h"
+#include "store/change_times.h"
 #include "store/counters.h"
 #include "store/ghost.h"
 #include "store/index.h"
@@ -90,6 +93,41 @@ struct ArithReply {
   Cas cas = 0;
 };
 
+/// What `ms` may want besides.
+struct MetaStoreArgs {
+  bool vivifies = false;     ///< append and prepend: without an old value the new one is stored, under expires_at
+  bool takes_stale = false;  ///< cas: a number lower than the item's stores all the same; the value is marked stale,
+                             ///< and keeps the item's expiry
+  std::optional<Cas> given_cas{};  ///< the new CAS number
+};
+
+/// What `md` wants.
+struct MetaDeleteArgs {
+  std::optional<Cas> compare{};
+  bool marks_stale = false;    ///< instead of deleting: whoever asks next is told to renew it
+  bool removes_value = false;  ///< leaves an empty value, with `flags`
+  std::uint32_t flags = 0;
+  std::optional<Seconds> expires_at{};
+  std::optional<Cas> given_cas{};
+};
+
+/// What `ma` wants.
+struct MetaArithArgs {
+  std::uint64_t delta = 1;
+  bool is_decrement = false;
+  Cas compare = 0;        ///< 0: none
+  bool vivifies = false;  ///< a key that has none gets `initial`
+  std::uint64_t initial = 0;
+  std::optional<Cas> given_cas{};
+};
+
+/// What changes of an item that was looked at.
+struct MetaChange {
+  std::optional<Seconds> expires_at{};
+  bool wins = false;   ///< its client is told to renew it, and nobody else until it is renewed
+  bool bumps = false;  ///< counts as a hit for the hand
+};
+
 class Partition {
  public:
   static Result<std::unique_ptr<Partition>> create(const PartitionOptions& options);
@@ -133,7 +171,7 @@ class Partition {
   /// is deleted, as memcached does (for Set alone), so that no stale one is served. Stored means: reserved, though
   /// perhaps not whole yet. Neither findable nor evictable until commit.
   Outcome reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out,
-                  StoreMode mode = StoreMode::Set) noexcept;
+                  StoreMode mode = StoreMode::Set, bool with_given_cas = false) noexcept;
   /// Another step for a reservation that is not whole, with what reserve() was given. Anything but Stored: no memory,
   /// and the reservation is used up.
   Outcome continue_reserve(Reservation& reservation, KeyHash hash, StoreMode mode, Seconds now) noexcept;
@@ -152,6 +190,27 @@ class Partition {
   /// Everything stored before `at` is gone from then on; at <= now means at once, and then what is stored later in the
   /// same second stays. The last call counts: it replaces one that is still to come.
   void flush(Seconds at, Seconds now) noexcept;
+
+  // --- partition_meta.cc: what only the meta commands ask for
+  /// A live item, neither bumped nor counted (but what is found dead is); null on a miss.
+  const Item* find(const Key& key, Seconds now) noexcept;
+  /// An empty value under a key that has none, for whoever is to fill it. Null: no memory.
+  const Item* vivify(const Key& key, const std::optional<Cas>& given_cas, Seconds now) noexcept;
+  /// Carries out a change of what find(), vivify() or a meta command has just left under `key`. Null: it is gone.
+  const Item* change(const Key& key, const MetaChange& change, Seconds now) noexcept;
+  /// Seconds since an item's last change, or a little more for an old one. When it was last read nobody keeps.
+  [[nodiscard]] Seconds age(const Item& item, Seconds now) const noexcept {
+    return now - std::min(now, change_times_.at(item.change()));
+  }
+  /// Counts a get that was made of these, as memcached does: with a touch as touch, a miss always as a get.
+  void count_get(const Item* item, bool is_touch) noexcept;
+  StoreReply store(const Key& key, std::string_view value, const StoreArgs& args, const MetaStoreArgs& meta,
+                   Seconds now) noexcept;
+  StoreReply commit(const Reservation& reservation, KeyHash hash, const StoreArgs& args, const MetaStoreArgs& meta,
+                    Seconds now) noexcept;
+  Outcome remove(const Key& key, const MetaDeleteArgs& args, Seconds now) noexcept;
+  /// `created`: the key had no value.
+  ArithReply arith(const Key& key, const MetaArithArgs& args, Seconds now, bool& created) noexcept;
 
   // --- housekeeping
   /// A bounded slice of work that nobody waits for: gives back pages over the limit, takes expired and flushed items
@@ -223,7 +282,7 @@ class Partition {
     return reinterpret_cast<Continuation*>(pages_.at(ref));
   }
   [[nodiscard]] bool is_dead(const Item& item, Seconds now) const noexcept {
-    return has_expired(item.expires_at(), now) || item.cas() <= flushed_cas_;
+    return has_expired(item.expires_at(), now) || item.change() <= flushed_cas_;
   }
   /// The class an item's first chunk belongs to, without a look at the page table where its size tells.
   [[nodiscard]] std::uint32_t class_of(const Item& item) const noexcept {
@@ -234,8 +293,8 @@ class Partition {
   }
   [[nodiscard]] bool is_pinned(const Item& item) const noexcept { return pins_.contains(pages_.ref_of(&item)); }
   void advance(Seconds now) noexcept {
-    if (MR_UNLIKELY(now >= flush_at_)) {
-      flush_now();
+    if (MR_UNLIKELY(now >= next_second_)) {
+      begin_second(now);
     }
   }
   [[nodiscard]] Cas next_cas() noexcept { return ++cas_; }
@@ -271,6 +330,7 @@ class Partition {
 
   // partition_touch.cc
   Item* give_time(const Key& key, IndexSlot slot, Seconds now) noexcept;
+  Item* expire_at(const Key& key, IndexSlot slot, Seconds expires_at, Seconds now) noexcept;
 
   // partition_concat.cc: append and prepend; `from` or else `bytes` is what is added
   StoreReply concat(const Key& key, IndexSlot old, std::string_view bytes, const Item* from, bool at_end,
@@ -375,6 +435,22 @@ class Partition {
   void drain_chunk(std::byte* chunk, std::uint32_t id, Seconds now) noexcept;
   bool relocate(Item& item, std::uint32_t id, Seconds now) noexcept;
 
+  // partition_meta.cc
+  /// Arguments of a storing meta command as those of a classic one, and how the new item is to be marked.
+  struct MetaVerdict {
+    StoreArgs args;
+    bool is_stale = false;
+    bool has_won = false;
+  };
+  MetaVerdict judge(const Key& key, const StoreArgs& args, const MetaStoreArgs& meta, Seconds now) noexcept;
+  StoreReply settle(const Key& key, const StoreReply& reply, const MetaVerdict& verdict, const MetaStoreArgs& meta,
+                    Seconds now) noexcept;
+  /// A short value under the key, whatever was there. Null: no memory.
+  Item* put(const Key& key, std::string_view value, std::uint32_t flags, Seconds expires_at,
+            const std::optional<Cas>& given_cas, Seconds now) noexcept;
+  /// Gives the item of `slot` a CAS number that is not its change's; it may move for it. False: no memory.
+  bool give_cas(const Key& key, IndexSlot slot, Cas cas, Seconds now) noexcept;
+
   // partition_arith.cc
   /// The number's new text over the old value, when it fits there. False: it does not.
   bool rewrite_number(Item& item, std::string_view text) noexcept;
@@ -398,6 +474,7 @@ class Partition {
   bool walk_slots(WalkCursor& cursor, std::uint64_t classes, std::uint32_t slots_max, Meet&& meet) const;
 
   // partition_flush.cc, check.cc
+  void begin_second(Seconds now) noexcept;
   void flush_now() noexcept;
   void check_items() const;
   void check_probation() const;
@@ -421,6 +498,8 @@ class Partition {
   Cas cas_;
   Cas flushed_cas_ = 0;          ///< items up to this number are dead
   Seconds flush_at_ = kNoFlush;  ///< when the next flush falls due
+  Seconds next_second_ = 0;      ///< when begin_second() has something to do
+  ChangeTimes change_times_;
   std::uint32_t hungry_class_ = 0;
   bool needs_tending_ = false;  ///< one of: a hungry class, the mover is due or at work, probation wants room
   bool probation_wants_room_ = false;

@@ -10,7 +10,8 @@
 
 namespace millrace::store {
 
-static_assert(kItemHeaderBytes + kTimeBytes + kClientFlagsBytes + kKeyBytesMax + kNumberBytesMax <= kPageBytes / 8,
+static_assert(kItemHeaderBytes + kTimeBytes + kClientFlagsBytes + kGivenCasBytes + kKeyBytesMax + kNumberBytesMax <=
+                  kPageBytes / 8,
               "not chained");
 
 ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decrement, Seconds now) noexcept {
@@ -42,7 +43,7 @@ ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decreme
   }
   const auto value_bytes = std::max(item.value_bytes(), static_cast<std::uint32_t>(text.size()));
   const std::uint64_t epoch = index_.epoch();
-  const ItemShape shape{item.key_bytes(), item.has_time(), item.has_client_flags(), value_bytes};
+  const ItemShape shape{item.key_bytes(), item.has_time(), item.has_client_flags(), value_bytes, item.has_given_cas()};
   Item* renewed = allocate_beside(item, shape, key.bytes, now);
   if (renewed == nullptr) {
     ++counters_.store_no_memory;
@@ -66,6 +67,9 @@ bool Partition::rewrite_number(Item& item, std::string_view text) noexcept {
   std::memcpy(item.value(), text.data(), text.size());
   std::memset(item.value() + text.size(), ' ', after - text.size());
   item.set_cas(next_cas());
+  if (after != before) {  // a new value rather than a changed one: what was said of the old is void
+    item.set_marks(false, false);
+  }
   count(item);
   return true;
 }

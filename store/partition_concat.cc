@@ -22,7 +22,7 @@ StoreReply Partition::concat(const Key& key, IndexSlot old, std::string_view byt
     from = nullptr;
   }
   const ItemShape shape{item.key_bytes(), item.has_time(), item.has_client_flags(),
-                        item.value_bytes() + static_cast<std::uint32_t>(added)};
+                        item.value_bytes() + static_cast<std::uint32_t>(added), item.has_given_cas()};
   if (from == nullptr && !item.is_chained() && !is_pinned(item) &&
       sizes_.contiguous(shape.contiguous_bytes()) == class_of(item)) {
     concat_in_place(item, bytes, at_end);
@@ -65,6 +65,7 @@ void Partition::concat_in_place(Item& item, std::string_view bytes, bool at_end)
   }
   item.resize_value(before + static_cast<std::uint32_t>(bytes.size()));
   item.set_cas(next_cas());
+  item.set_marks(false, false);
   count(item);
   ++counters_.total_items;
 }

@@ -14,6 +14,14 @@ void Partition::flush(Seconds at, Seconds now) noexcept {
   }
 }
 
+MR_COLD void Partition::begin_second(Seconds now) noexcept {
+  if (now >= flush_at_) {
+    flush_now();
+  }
+  change_times_.note(now, cas_);
+  next_second_ = now + 1;
+}
+
 MR_COLD void Partition::flush_now() noexcept {
   flush_at_ = kNoFlush;
   flushed_cas_ = cas_;

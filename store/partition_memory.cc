@@ -56,7 +56,7 @@ Reservation Partition::begin_item(const ItemShape& shape, std::string_view key, 
     return {};
   }
   Item* item = item_at(ref);
-  item->start(shape.key_bytes, with_time, shape.with_flags, chained, shape.value_bytes);
+  item->start(shape.key_bytes, with_time, shape.with_flags, chained, shape.value_bytes, shape.with_given_cas);
   item->set_key(key);
   return {.ref = ref,
           .value_bytes = shape.value_bytes,

@@ -140,11 +140,6 @@ StoreReply Partition::finish(KeyHash hash, Item& item, IndexSlot old, std::uint3
 bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexcept {
   const ItemRef ref = pages_.ref_of(&item);
   if (old) {
-    Item& former = *item_at(old.ref());
-    succeed(item, former);
-    if (MR_UNLIKELY(keeps_records_)) {
-      record_succession(item, former);
-    }
     supersede(old, item);
   } else {
     // Full chain, and no overflow bucket: make a page free for them. The item is held, so it is not evicted for it.
@@ -166,6 +161,10 @@ bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexc
 
 void Partition::supersede(IndexSlot slot, Item& item) noexcept {
   Item& former = *item_at(slot.ref());
+  succeed(item, former);
+  if (MR_UNLIKELY(keeps_records_)) {
+    record_succession(item, former);
+  }
   Index::replace(slot, pages_.ref_of(&item));
   item.set_kind(Kind::Item);
   uncount(former);
@@ -173,11 +172,11 @@ void Partition::supersede(IndexSlot slot, Item& item) noexcept {
   count(item);
 }
 
-Outcome Partition::reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out,
-                           StoreMode mode) noexcept {
+Outcome Partition::reserve(const Key& key, std::uint32_t value_bytes, Seconds now, Reservation& out, StoreMode mode,
+                           bool with_given_cas) noexcept {
   advance(now);
   // Whether it will have an expiry and client flags is not known yet: room for them is always made.
-  const ItemShape shape{static_cast<std::uint32_t>(key.bytes.size()), true, true, value_bytes};
+  const ItemShape shape{static_cast<std::uint32_t>(key.bytes.size()), true, true, value_bytes, with_given_cas};
   if (shape.contiguous_bytes() > item_bytes_max_) {
     return refuse(key, Outcome::TooLarge, mode);
   }

@@ -16,7 +16,7 @@ Item* Partition::give_time(const Key& key, IndexSlot slot, Seconds now) noexcept
     return &item;
   }
   const std::uint64_t epoch = index_.epoch();
-  const ItemShape shape{item.key_bytes(), true, item.has_client_flags(), item.value_bytes()};
+  const ItemShape shape{item.key_bytes(), true, item.has_client_flags(), item.value_bytes(), item.has_given_cas()};
   Item* timed = allocate_beside(item, shape, key.bytes, now);
   const IndexSlot place = index_.epoch() == epoch ? slot : index_.find(key);
   MR_ASSERT(place && item_at(place.ref()) == &item);
@@ -30,12 +30,24 @@ Item* Partition::give_time(const Key& key, IndexSlot slot, Seconds now) noexcept
   FillCursor cursor;
   fill(*timed, cursor, item);
   timed->take_history(item);
-  succeed(*timed, item);
-  if (MR_UNLIKELY(keeps_records_)) {
-    record_succession(*timed, item);
+  if (item.has_given_cas()) {
+    timed->set_given_cas(item.cas());
   }
   supersede(place, *timed);
   return timed;
+}
+
+/// A new expiry; an item that has no room for one may move. Null: there was no memory, and it is gone.
+Item* Partition::expire_at(const Key& key, IndexSlot slot, Seconds expires_at, Seconds now) noexcept {
+  Item* item = item_at(slot.ref());
+  if (expires_at != kNever && !item->has_time()) {
+    item = give_time(key, slot, now);
+    if (item == nullptr) {
+      return nullptr;
+    }
+  }
+  set_expiry(*item, expires_at);
+  return item;
 }
 
 const Item* Partition::get_and_touch(const Key& key, Seconds expires_at, Seconds now) noexcept {
@@ -46,15 +58,11 @@ const Item* Partition::get_and_touch(const Key& key, Seconds expires_at, Seconds
     ++counters_.touch_misses;
     return nullptr;
   }
-  Item* item = item_at(slot.ref());
-  if (expires_at != kNever && !item->has_time()) {
-    item = give_time(key, slot, now);
-    if (item == nullptr) {
-      ++counters_.touch_misses;
-      return nullptr;
-    }
+  Item* item = expire_at(key, slot, expires_at, now);
+  if (item == nullptr) {
+    ++counters_.touch_misses;
+    return nullptr;
   }
-  set_expiry(*item, expires_at);
   note_hit(*item);
   ++counters_.touch_hits;
   ++class_stats_[class_of(*item)].touch_hits;

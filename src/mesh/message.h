@@ -33,7 +33,7 @@ struct Ask {
   std::uint64_t hash = 0;
   std::uint64_t token = 0;
   std::uint64_t number = 0;       ///< cas unique, delta; Reserve: bytes of the value to come
-  std::uint32_t flags = 0;        ///< client flags
+  std::uint32_t flags = 0;        ///< client flags; Reserve: 1 if the value brings a CAS number along
   std::uint32_t expires_at = 0;   ///< store seconds
   std::uint32_t value_bytes = 0;  ///< Execute: of the value in this run; Commit, Abort: of the reserved one
   std::uint32_t item = 0;         ///< Commit, Abort, Unpin: the item's reference

@@ -18,6 +18,7 @@ inline constexpr std::string_view kTouched = "TOUCHED\r\n";
 inline constexpr std::string_view kOk = "OK\r\n";
 inline constexpr std::string_view kEnd = "END\r\n";
 inline constexpr std::string_view kReset = "RESET\r\n";
+inline constexpr std::string_view kMetaMiss = "EN\r\n";
 inline constexpr std::string_view kMetaNoop = "MN\r\n";
 inline constexpr std::string_view kCrlf = "\r\n";
 inline constexpr std::string_view kError = "ERROR\r\n";
@@ -26,8 +27,21 @@ inline constexpr std::string_view kBadChunk = "CLIENT_ERROR bad data chunk\r\n";
 inline constexpr std::string_view kBadExptime = "CLIENT_ERROR invalid exptime argument\r\n";
 inline constexpr std::string_view kBadDelta = "CLIENT_ERROR invalid numeric delta argument\r\n";
 inline constexpr std::string_view kNotNumeric = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+inline constexpr std::string_view kBadFlagToken = "CLIENT_ERROR bad token in command line format\r\n";
+inline constexpr std::string_view kBadInitial = "CLIENT_ERROR invalid numeric initial value\r\n";
+inline constexpr std::string_view kBadDeltaValue = "CLIENT_ERROR invalid numeric delta value\r\n";
+inline constexpr std::string_view kBadKey = "CLIENT_ERROR error decoding key\r\n";
+inline constexpr std::string_view kBadSetMode = "CLIENT_ERROR invalid mode for ms M token\r\n";
+inline constexpr std::string_view kBadArithMode = "CLIENT_ERROR invalid mode for ma M token\r\n";
+inline constexpr std::string_view kInvalidFlag = "CLIENT_ERROR invalid flag\r\n";
+inline constexpr std::string_view kDuplicateFlag = "CLIENT_ERROR duplicate flag\r\n";
+inline constexpr std::string_view kBadArithFlag = "CLIENT_ERROR invalid or duplicate flag\r\n";
+inline constexpr std::string_view kTooManyFlags = "CLIENT_ERROR options flags are too long\r\n";
+inline constexpr std::string_view kOpaqueTooLong = "CLIENT_ERROR opaque token too long\r\n";
 inline constexpr std::string_view kTooLarge = "SERVER_ERROR object too large for cache\r\n";
 inline constexpr std::string_view kOutOfMemoryStoring = "SERVER_ERROR out of memory storing object\r\n";
+inline constexpr std::string_view kOutOfMemory = "SERVER_ERROR out of memory\r\n";
+inline constexpr std::string_view kOutOfMemoryAllocating = "SERVER_ERROR Out of memory allocating new item\r\n";
 inline constexpr std::string_view kOutOfMemoryWriting = "SERVER_ERROR out of memory writing get response\r\n";
 inline constexpr std::string_view kOutOfMemoryStats = "SERVER_ERROR out of memory writing stats\r\n";
 inline constexpr std::string_view kOutOfMemoryReading = "SERVER_ERROR Out of memory during read\r\n";
@@ -53,6 +67,8 @@ char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std:
 /// `VALUE <key> <flags> <bytes> <cas>\r\n`.
 char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std::uint32_t value_bytes,
                        std::uint64_t cas) noexcept;
+/// `<number>`, at most 20 bytes.
+char* write_number(char* at, std::uint64_t number) noexcept;
 /// `<number>\r\n`.
 char* write_number_line(char* at, std::uint64_t number) noexcept;
 

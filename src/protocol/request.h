@@ -29,6 +29,7 @@ enum class Command : std::uint8_t {
   Incr,
   Decr,
   Touch,
+  MetaDebug,  ///< me
   FlushAll,
   CacheMemlimit,
   Stats,
@@ -86,7 +87,7 @@ struct Scratch {
 
 [[nodiscard]] constexpr bool is_retrieval(Command c) noexcept { return c <= Command::Gats; }
 /// About one key; the others are about the server.
-[[nodiscard]] constexpr bool is_about_key(Command c) noexcept { return c <= Command::Touch; }
+[[nodiscard]] constexpr bool is_about_key(Command c) noexcept { return c <= Command::MetaDebug; }
 [[nodiscard]] constexpr bool is_storage(Command c) noexcept { return c >= Command::Set && c <= Command::Cas; }
 /// Commands of administrators whose words are looked at where they are carried out.
 [[nodiscard]] constexpr bool takes_words(Command c) noexcept {

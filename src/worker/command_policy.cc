@@ -24,7 +24,7 @@ struct Named {
 };
 
 constexpr std::array kNamed = {
-    Named{"read", range(Command::Get, Command::Gets)},
+    Named{"read", range(Command::Get, Command::Gets) | set_of(Command::MetaDebug)},
     Named{"write",
           range(Command::Gat, Command::Gats) | range(Command::Set, Command::Touch) | set_of(Command::FlushAll)},
     Named{"admin", kAdminCommands},

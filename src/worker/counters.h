@@ -12,6 +12,7 @@ struct WorkerCounters {
   std::uint64_t commands_refused = 0;         ///< because of --refuse, --admin-listen
   std::uint64_t idle_kicks = 0;
   std::uint64_t cmd_flush = 0;
+  std::uint64_t cmd_meta = 0;     ///< `me` alone, as memcached counts
   std::uint64_t auth_cmds = 0;    ///< logins tried
   std::uint64_t auth_errors = 0;  ///< of them those that failed
   std::uint64_t asks_sent = 0;    ///< requests that went to a neighbour

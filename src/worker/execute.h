@@ -12,6 +12,7 @@
 #include "protocol/request.h"
 #include "store/partition.h"
 #include "worker/execute_binary.h"
+#include "worker/execute_meta.h"
 #include "worker/operation.h"
 #include "worker/worker.h"
 
@@ -151,8 +152,12 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
 template <typename Sink>
 void Worker::execute(const Operation& operation, Sink& sink) noexcept {
   using protocol::Command;
-  if (MR_UNLIKELY(operation.dialect == protocol::Dialect::Binary)) {
-    execute_binary(operation, sink);
+  if (MR_UNLIKELY(operation.dialect != protocol::Dialect::Text)) {
+    if (operation.dialect == protocol::Dialect::Binary) {
+      execute_binary(operation, sink);
+    } else {
+      answer_meta(operation, sink, [](MetaExecutor& executor) { executor.execute(); });
+    }
     return;
   }
   switch (operation.command) {
@@ -214,6 +219,10 @@ template <typename Sink>
 void Worker::commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept {
   if (operation.dialect == protocol::Dialect::Binary) {
     commit_binary(operation, reservation, sink);
+    return;
+  }
+  if (operation.dialect == protocol::Dialect::Meta) {
+    answer_meta(operation, sink, [&](MetaExecutor& executor) { executor.commit(reservation); });
     return;
   }
   const store::StoreArgs args{.mode = store_mode(operation.command),

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "protocol/binary/write.h"
+#include "protocol/meta/args.h"
 #include "protocol/reply.h"
 #include "protocol/request.h"
 #include "store/partition.h"
@@ -66,6 +67,12 @@ struct Operation {
       return protocol::reply::kTouched;
   }
   return protocol::reply::kError;
+}
+
+/// Its item needs room for a CAS number of the client's.
+[[nodiscard]] inline bool brings_cas(const protocol::Request& request) noexcept {
+  return request.dialect == protocol::Dialect::Meta &&
+         protocol::meta::read_extra(request.extra()).args.has(protocol::meta::given::kNewCas);
 }
 
 /// Why a value was not taken, before anything of it was stored. `room` is for those words that have to be written.

@@ -149,16 +149,18 @@ void Worker::serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload
     case mesh::AskKind::Reserve: {
       const auto value_bytes = static_cast<std::uint32_t>(ask.number);
       const store::StoreMode mode = store_mode(static_cast<protocol::Command>(ask.detail));
+      const bool with_given_cas = ask.flags != 0;
       store::Reservation reservation;
       store::Outcome outcome = store::Outcome::Stored;
       if (value_bytes <= kReservedAtOnceBytesMax) {
-        outcome = partition_.reserve(key, value_bytes, now_s_, reservation, mode);
+        outcome = partition_.reserve(key, value_bytes, now_s_, reservation, mode, with_given_cas);
       }
       if (outcome == store::Outcome::Stored && !(reservation.is_valid() && reservation.is_whole())) {
         reserving_.push_back({.key = std::string(key.bytes),
                               .hash = key.hash,
                               .value_bytes = value_bytes,
                               .mode = mode,
+                              .with_given_cas = with_given_cas,
                               .reservation = reservation,
                               .asker = asker,
                               .token = ask.token});

@@ -64,8 +64,8 @@ void Worker::begin_local_value(Connection& connection, const protocol::Request& 
   const store::StoreMode mode = store_mode(request.command);
   value.into = ArrivingValue::Into::Item;
   if (request.value_bytes <= kReservedAtOnceBytesMax) {
-    const store::Outcome outcome =
-        partition_.reserve({request.key, hash}, request.value_bytes, now_s_, value.reservation, mode);
+    const store::Outcome outcome = partition_.reserve({request.key, hash}, request.value_bytes, now_s_,
+                                                      value.reservation, mode, brings_cas(request));
     if (outcome != store::Outcome::Stored) {
       refuse_value(connection, outcome);
       return;
@@ -81,6 +81,7 @@ void Worker::begin_local_value(Connection& connection, const protocol::Request& 
                         .hash = hash,
                         .value_bytes = request.value_bytes,
                         .mode = mode,
+                        .with_given_cas = brings_cas(request),
                         .reservation = value.reservation,
                         .connection = &connection});
 }
@@ -113,7 +114,8 @@ bool Worker::advance_reservations() noexcept {
 void Worker::advance_reservation(OpenReservation& open) noexcept {
   if (!open.reservation.is_valid()) {
     if (open.outcome == store::Outcome::Stored) {
-      open.outcome = partition_.reserve({open.key, open.hash}, open.value_bytes, now_s_, open.reservation, open.mode);
+      open.outcome = partition_.reserve({open.key, open.hash}, open.value_bytes, now_s_, open.reservation, open.mode,
+                                        open.with_given_cas);
     }
   } else if (!open.reservation.is_whole()) {
     open.outcome = partition_.continue_reserve(open.reservation, open.hash, open.mode, now_s_);
@@ -165,7 +167,8 @@ void Worker::reserve_remotely(Connection& connection, WorkerId owner, const prot
                       .key_bytes = static_cast<std::uint8_t>(value.key_bytes),
                       .hash = hash.bits,
                       .token = reinterpret_cast<std::uint64_t>(value.awaiting),
-                      .number = request.value_bytes};
+                      .number = request.value_bytes,
+                      .flags = brings_cas(request) ? 1U : 0U};
   push_or_park(&connection, owner, ask, {.key = value.request.key});
 }
 

@@ -76,6 +76,7 @@ struct OpenReservation {
   KeyHash hash;
   std::uint32_t value_bytes = 0;
   store::StoreMode mode{};
+  bool with_given_cas = false;
   store::Reservation reservation{};  ///< not valid: not begun
   store::Outcome outcome = store::Outcome::Stored;
   Connection* connection = nullptr;  ///< ours, which is blocked meanwhile; null: a neighbour asked
@@ -123,6 +124,7 @@ class Worker final : private LoanReader {
   friend class LocalSink;
   friend class DatagramSink;
   friend class AnswerSink;
+  friend class MetaExecutor;
 
   // --- loop.cc
   void read_clock() noexcept;
@@ -232,6 +234,9 @@ class Worker final : private LoanReader {
   /// What a client is told of an item's number; with -C there are none.
   [[nodiscard]] store::Cas told_cas(store::Cas cas) const noexcept { return shared_.cas_enabled ? cas : 0; }
   void execute_admin(Connection& connection, const protocol::Request& request) noexcept;
+  // execute_meta.h, execute_meta.cc: in the meta dialect. `run` says what of the executor.
+  template <typename Sink, typename Run>
+  void answer_meta(const Operation& operation, Sink& sink, const Run& run) noexcept;
   std::string_view answer_watch(Connection& connection, std::string_view arguments) noexcept;
   [[nodiscard]] std::string_view answer_login(Connection& connection, const protocol::Request& request) noexcept;
   store::Seconds expiry_of(std::int64_t exptime) const noexcept;

@@ -15,6 +15,7 @@
 
 #include "protocol/binary/header.h"
 #include "protocol/binary/parse.h"
+#include "protocol/meta/args.h"
 #include "protocol/session.h"
 
 namespace millrace::tests {
@@ -53,6 +54,13 @@ using Cut = std::function<std::size_t(std::size_t unread)>;
     }
   }
   return text;
+}
+
+/// Not by +, of which this compiler, optimizing, says untrue things.
+[[nodiscard]] inline std::string joined(std::string_view first, std::string_view second) {
+  std::string both(first);
+  both += second;
+  return both;
 }
 
 class TranscriptWriter {
@@ -114,11 +122,11 @@ class TranscriptWriter {
       case protocol::Found::Error:
         require(parsed.error.empty() || is_reply(parsed.error), "an error is a whole reply");
         keys_.clear();  // what of the line was handed out depends on the cuts
-        out_.events.push_back("error " + words_of(parsed.error));
+        out_.events.push_back(joined("error ", words_of(parsed.error)));
         break;
       case protocol::Found::Close:
         keys_.clear();
-        out_.events.push_back("close " + words_of(parsed.error));
+        out_.events.push_back(joined("close ", words_of(parsed.error)));
         out_.is_closed = true;
         break;
     }
@@ -135,11 +143,12 @@ class TranscriptWriter {
     if (taken.is_over) {
       require(!session_.is_in_value(), "is_over ends the value");
       if (taken.is_bad) {
-        out_.events.push_back("error " + std::string(pending_.noreply ? "" : "CLIENT_ERROR bad data chunk"));
+        out_.events.push_back(joined("error ", pending_.noreply ? "" : "CLIENT_ERROR bad data chunk"));
       } else {
         require(value_.size() == pending_.value_bytes, "a value is complete");
         pending_.key = key_;
         pending_.value = value_;
+        pending_.extra_at = extra_.data();
         out_.events.push_back(describe(pending_));
       }
     }
@@ -154,7 +163,7 @@ class TranscriptWriter {
     if (request.command >= protocol::Command::SaslAuth && request.value.ends_with("good")) {
       session_.admit();
     }
-    if (!protocol::is_retrieval(request.command) || request.dialect == protocol::Dialect::Binary) {
+    if (!protocol::is_retrieval(request.command) || request.dialect != protocol::Dialect::Text) {
       require(keys_.empty(), "a get line ends before the next request");
       out_.events.push_back(describe(request));
       return;
@@ -165,7 +174,7 @@ class TranscriptWriter {
       keys_ = describe(request);
     }
     if (!request.key.empty()) {
-      keys_ += ' ' + readable(request.key);
+      keys_ += joined(" ", readable(request.key));
     } else {
       require(request.ends_reply, "only a line's end has no key");
     }
@@ -180,13 +189,14 @@ class TranscriptWriter {
     require(request.value.empty(), "a value that begins is not there yet");
     require(request.key.size() <= protocol::kKeyBytesMax && !request.key.empty(), "a stored key is a key");
     if (request.value_bytes > options_.item_bytes_max) {
-      out_.events.push_back("too large " + describe(request));
+      out_.events.push_back(joined("too large ", describe(request)));
       session_.skip_value();
       require(!session_.is_in_value(), "a skipped value is not taken");
       return;
     }
     pending_ = request;
     key_ = request.key;
+    extra_ = request.extra();
     value_.clear();
   }
 
@@ -205,6 +215,7 @@ class TranscriptWriter {
   }
 
   [[nodiscard]] static std::string describe(const protocol::Request& request);
+  [[nodiscard]] static std::string describe_meta(std::string_view bytes);
 
   std::string_view stream_;
   Cut cut_;
@@ -217,27 +228,33 @@ class TranscriptWriter {
   std::string keys_;  // the get line in progress
   protocol::Request pending_;
   std::string key_;
+  std::string extra_;
   std::string value_;
 };
 
 /// Without the keys of a get line. Fields that are as they are by default are left out.
 inline std::string TranscriptWriter::describe(const protocol::Request& request) {
   constexpr std::string_view kNames[] = {
-      "get",     "gets",        "gat",       "gats",      "set",       "add",       "replace",   "append",
-      "prepend", "cas",         "delete",    "incr",      "decr",      "touch",     "flush_all", "cache_memlimit",
-      "stats",   "version",     "verbosity", "shutdown",  "mn",        "quit",      "watch",     "slabs",
-      "lru",     "lru_crawler", "config",    "sasl_list", "sasl_auth", "sasl_step", "login"};
-  std::string text(kNames[static_cast<std::size_t>(request.command)]);
+      "get",       "gets", "gat",  "gats",  "set",   "add",       "replace",        "append", "prepend",   "cas",
+      "delete",    "incr", "decr", "touch", "me",    "flush_all", "cache_memlimit", "stats",  "version",   "verbosity",
+      "shutdown",  "mn",   "quit", "watch", "slabs", "lru",       "lru_crawler",    "config", "sasl_list", "sasl_auth",
+      "sasl_step", "login"};
+  const bool is_meta = request.dialect == protocol::Dialect::Meta;
+  std::string text;
+  text.reserve(100);
+  text += is_meta ? "meta " : "";
+  text += kNames[static_cast<std::size_t>(request.command)];
   const auto add = [&text](std::string_view name, const auto& number) {
     if (number != 0) {
       text += ' ';
       text += name;
-      text += '=' + std::to_string(number);
+      text += joined("=", std::to_string(number));
     }
   };
   const bool is_binary = request.dialect == protocol::Dialect::Binary;
-  if ((is_binary || !protocol::is_retrieval(request.command)) && !request.key.empty()) {
-    text += ' ' + readable(request.key);
+  if ((!protocol::is_retrieval(request.command) || request.dialect != protocol::Dialect::Text) &&
+      !request.key.empty()) {
+    text += joined(" ", readable(request.key));
   }
   add("flags", request.flags);
   add("exptime", request.exptime);
@@ -261,6 +278,45 @@ inline std::string TranscriptWriter::describe(const protocol::Request& request) 
   if (request.noreply) {
     text += " noreply";
   }
+  if (is_meta) {
+    text += describe_meta(request.extra());
+  }
+  return text;
+}
+
+/// Of an extra what is not as by default: flags given by their letters, then numbers, then what is to be answered.
+inline std::string TranscriptWriter::describe_meta(std::string_view bytes) {
+  const protocol::meta::Extra extra = protocol::meta::read_extra(bytes);
+  constexpr std::string_view kLetters = "TNRCEIquvxb";
+  std::string text;
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    if (!value.empty()) {
+      text += ' ';
+      text += name;
+      text += '=';
+      text += value;
+    }
+  };
+  const auto add_number = [&add](std::string_view name, const auto& number, const auto& usual) {
+    if (number != usual) {
+      add(name, std::to_string(number));
+    }
+  };
+  std::string given;
+  for (std::size_t i = 0; i < kLetters.size(); ++i) {
+    if ((extra.args.given >> i & 1) != 0) {
+      given += kLetters[i];
+    }
+  }
+  add("given", given);
+  add_number("vivify", extra.args.vivify_exptime, 0);
+  add_number("recache", extra.args.recache_exptime, 0);
+  add_number("compare", extra.args.compare, 0U);
+  add_number("new_cas", extra.args.new_cas, 0U);
+  add_number("initial", extra.args.initial, 0U);
+  add_number("delta", extra.args.delta, 1U);
+  add("returns", extra.returns);
+  add("opaque", readable(extra.opaque));
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include "protocol/ascii/parse.h"
 #include "protocol/ascii/tokens.h"
 #include "protocol/limits.h"
+#include "protocol/meta/parse.h"
 
 namespace millrace::protocol::ascii {
 namespace {
@@ -18,7 +19,7 @@ consteval std::uint32_t four(const char (&text)[5]) {
   return std::bit_cast<std::uint32_t>(std::array<char, 4>{text[0], text[1], text[2], text[3]});
 }
 
-Verdict parse_rare(std::string_view line, Request& request, [[maybe_unused]] Scratch& scratch) noexcept {
+Verdict parse_rare(std::string_view line, Request& request, Scratch& scratch) noexcept {
   const std::size_t word_size = word_bytes(line);
   const std::string_view word = line.substr(0, word_size);
   const std::string_view arguments = line.substr(word_size);
@@ -29,7 +30,7 @@ Verdict parse_rare(std::string_view line, Request& request, [[maybe_unused]] Scr
         return {};
       }
       if (word[0] == 'm' && std::string_view("gsdae").find(word[1]) != std::string_view::npos) {
-        return refuse_meta(line);
+        return meta::parse(word[1], arguments, request, scratch);
       }
       break;
     case 3:

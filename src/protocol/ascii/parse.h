@@ -46,8 +46,6 @@ Verdict parse_touch(std::string_view arguments, Request& request) noexcept;   //
 Verdict parse_stats(std::string_view arguments, Request& request) noexcept;   //                 parse_admin.cc
 /// Commands whose word memcached looks for behind leading spaces too, and words nobody knows. `line` is the whole line.
 Verdict parse_admin(std::string_view line, Request& request) noexcept;  // flush_all ... config
-/// mg ms md ma me, which are not served yet: refused, in step.
-Verdict refuse_meta(std::string_view line) noexcept;  // parse_meta.cc
 
 /// The key of a line that is `get <key>` and nothing else, else empty: half of all lines there are, told with one load,
 /// one comparison and one search. Whatever else the line is, parse_line() says.

@@ -40,7 +40,7 @@ constexpr std::array<std::uint64_t, 20> kPowers = make_powers();
   return guess + (guess == 20 || number < kPowers[guess] ? 0U : 1U);
 }
 
-char* write_number(char* at, std::uint64_t number) noexcept {
+char* write_digits(char* at, std::uint64_t number) noexcept {
   if (number < 10) {
     *at = static_cast<char>('0' + number);
     return at + 1;
@@ -90,12 +90,14 @@ char* write_value_head(char* at, std::string_view key, std::uint32_t flags, std:
   at = write_text(at, "VALUE ");
   at = write_key(at, key);
   *at++ = ' ';
-  at = write_number(at, flags);
+  at = write_digits(at, flags);
   *at++ = ' ';
-  return write_number(at, value_bytes);
+  return write_digits(at, value_bytes);
 }
 
 }  // namespace
+
+char* write_number(char* at, std::uint64_t number) noexcept { return write_digits(at, number); }
 
 char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std::uint32_t value_bytes) noexcept {
   return write_text(write_value_head(at, key, flags, value_bytes), reply::kCrlf);
@@ -105,11 +107,11 @@ char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std:
                        std::uint64_t cas) noexcept {
   at = write_value_head(at, key, flags, value_bytes);
   *at++ = ' ';
-  return write_text(write_number(at, cas), reply::kCrlf);
+  return write_text(write_digits(at, cas), reply::kCrlf);
 }
 
 char* write_number_line(char* at, std::uint64_t number) noexcept {
-  return write_text(write_number(at, number), reply::kCrlf);
+  return write_text(write_digits(at, number), reply::kCrlf);
 }
 
 }  // namespace millrace::protocol

@@ -90,7 +90,7 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("cmd_set", of(&C::cmd_set));
     out.stat("cmd_flush", sum(&WorkerReport::worker, &WorkerCounters::cmd_flush));
     out.stat("cmd_touch", of(&C::cmd_touch));
-    out.stat("cmd_meta", std::uint64_t{0});
+    out.stat("cmd_meta", sum(&WorkerReport::worker, &WorkerCounters::cmd_meta));
     out.stat("get_hits", of(&C::get_hits));
     out.stat("get_misses", of(&C::get_misses));
     out.stat("get_expired", of(&C::get_expired));

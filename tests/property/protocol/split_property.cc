@@ -190,16 +190,21 @@ class StreamWriter {
   };
 
   void write_admin() {
-    constexpr Fixed kLines[] = {{"flush_all", "flush_all"},
-                                {"flush_all 10 noreply", "flush_all exptime=10 argument noreply"},
-                                {"version", "version"},
-                                {"verbosity 2", "verbosity number=2"},
-                                {"stats", "stats"},
-                                {"stats items", "stats items"},
-                                {"quit", "quit"},
-                                {"cache_memlimit 100", "cache_memlimit number=100"},
-                                {"shutdown graceful", "shutdown graceful argument"},
-                                {"mn  ", "mn"}};
+    constexpr Fixed kLines[] = {
+        {"flush_all", "flush_all"},
+        {"flush_all 10 noreply", "flush_all exptime=10 argument noreply"},
+        {"version", "version"},
+        {"verbosity 2", "verbosity number=2"},
+        {"stats", "stats"},
+        {"stats items", "stats items"},
+        {"quit", "quit"},
+        {"cache_memlimit 100", "cache_memlimit number=100"},
+        {"shutdown graceful", "shutdown graceful argument"},
+        {"mn  ", "mn"},
+        {"mg a v  k Oid t", "meta get a given=v returns=kOt opaque=Oid"},
+        {"md Zm9v b q C7", "meta delete foo given=Cqb compare=7"},
+        {"ma n D5 MD N30 J7 t v", "meta decr n given=Nv vivify=30 initial=7 delta=5 returns=Nt"},
+        {"me a", "meta me a"}};
     write_fixed(any_of(kLines));
   }
 
@@ -216,7 +221,9 @@ class StreamWriter {
                                 {"bogus", "error ERROR"},
                                 {"bogus noreply", "error "},
                                 {" get a", "error ERROR"},
-                                {"mg a v", "error ERROR"}};
+                                {"mg a y", "error CLIENT_ERROR invalid flag"},
+                                {"ms a", kFormat},
+                                {"mx a", "error ERROR"}};
     if (chance(30)) {
       const std::string block = value();
       put("set a " + std::string(chance(50) ? "x 0 " : "0 x ") + std::to_string(block.size()) + "\r\n" + block + "\r\n",

@@ -93,14 +93,6 @@ TEST(ParseUnknown, LinesTooShortAreBadFormat) {
   expect_found(std::string(300, ' ') + "\r\nmn\r\n", {kUnknown, "mn"});
 }
 
-TEST(ParseUnknown, MetaCommandsAreNotServedButKeepStep) {
-  expect_found("mg a v\r\nmn\r\n", {kUnknown, "mn"});
-  expect_found("ms a 4 T0\r\nquit\r\nmn\r\n", {kUnknown, "mn"});
-  expect_found("ms a S4\r\nmn\r\n", {kUnknown, "mn"});
-  expect_found("ms a -4\r\nmn\r\n", {kUnknown, "mn"});
-  expect_found("md a q\r\nma a\r\nme a\r\nmn\r\n", {kUnknown, kUnknown, kUnknown, "mn"});
-}
-
 TEST(Session, ClosesOnOtherProtocols) {
   expect_found("GET / HTTP/1.1\r\nHost: x\r\n\r\n", {"close "});
   expect_found("POST /index HTTP/1.0 \r\n", {"close "});

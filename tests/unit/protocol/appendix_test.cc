@@ -13,6 +13,7 @@ struct Row {
 };
 
 const std::string kGarbage(3000, 'x');
+const std::string kMeta = "error CLIENT_ERROR ";
 
 const Row kRows[] = {
     {"\r\n", {kBad}},
@@ -82,6 +83,38 @@ const Row kRows[] = {
     {"misbehave\r\n", {kUnknown}},
     {"debugtime p\r\n", {kUnknown}},
     {"mn\r\n", {"mn"}},
+    {"me a\r\n", {"meta me a"}},
+    {"me nokey\r\n", {"meta me nokey"}},
+    {"mg\r\n", {kBad}},
+    {"mg nokey\r\n", {"meta get nokey"}},
+    {"mg nokey v k O1\r\n", {"meta get nokey given=v returns=kO opaque=O1"}},
+    {"mg nokey v q k O1\r\nmn\r\n", {"meta get nokey given=qv returns=kO opaque=O1", "mn"}},
+    {"mg nokey N30 t v c f\r\nmg nokey v N30\r\n",
+     {"meta gat nokey given=Nv vivify=30 returns=Ntcf", "meta gat nokey given=Nv vivify=30 returns=N"}},
+    {"mg a v v\r\n", {kMeta + "duplicate flag"}},
+    {"mg a !\r\n", {kBad}},
+    {"mg a O" + std::string(40, 'x') + "\r\n", {kMeta + "opaque token too long"}},
+    {"ms m 2\r\nhi\r\n", {"meta set m value=hi"}},
+    {"ms m 2 c T30 F5 I\r\nhi\r\nmg m v t f c s k h l\r\n",
+     {"meta set m flags=5 exptime=30 value=hi given=TI returns=c", "meta get m given=v returns=tfcskhl"}},
+    {"ms m S2\r\nhi\r\n", {kBad, kUnknown}},
+    {"ms m 2 MX\r\nhi\r\n", {kMeta + "invalid mode for ms M token"}},
+    {"ms m 2 C999\r\nhi\r\n", {"meta cas m number=999 value=hi given=C compare=999"}},
+    {"ms m 2 C1 I\r\nhi\r\nmg m v\r\n", {"meta cas m number=1 value=hi given=CI compare=1", "meta get m given=v"}},
+    {"ms nn 2 MR\r\nhi\r\n", {"meta replace nn value=hi"}},
+    {"ms m 2 ME\r\nhi\r\n", {"meta add m value=hi"}},
+    {"ms nn 2 MA\r\nhi\r\n", {"meta append nn value=hi"}},
+    {"ms nn 2 MA N60\r\nhi\r\n", {"meta append nn exptime=60 value=hi given=N vivify=60"}},
+    {"md m I T30\r\nmg m v t\r\nmg m v\r\n",
+     {"meta delete m exptime=30 given=TI", "meta get m given=v returns=t", "meta get m given=v"}},
+    {"md m q\r\nmd m q\r\nmn\r\n", {"meta delete m given=q", "meta delete m given=q", "mn"}},
+    {"ma c1\r\nma c1 N0 J13 v\r\nma c1 v D2\r\nma c1 MD v t c\r\nma c1 M- D100 v\r\n",
+     {"meta incr c1", "meta incr c1 given=Nv initial=13 returns=N", "meta incr c1 given=v delta=2",
+      "meta decr c1 given=v returns=tc", "meta decr c1 given=v delta=100"}},
+    {"mg Zm9v b k\r\nms Zm9v 2 b k\r\nhi\r\nmg Zm9v b k v\r\nget foo\r\n",
+     {"meta get foo given=b returns=k", "meta set foo value=hi given=b returns=k", "meta get foo given=vb returns=k",
+      "get foo"}},
+    {"mg a x y\r\n", {kMeta + "invalid flag"}},
     {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", {"close "}},
     {"watch bogus\r\n", {"watch bogus"}},
     {"cas a 0 0 1\r\n", {kBad}},  // theirs says so once the data block has come

@@ -30,14 +30,14 @@ TEST(Item, LiesInTheChunkAsDrawn) {
   item.set_key("key");
   item.set_client_flags(0x1122'3344);
   std::memcpy(item.value(), "value", 5);
-  item.set_cas(0x6bcd'ef01'2345);
+  item.set_cas(0x2bcd'ef01'2345);
   item.set_expires_at(0x5566'7788);
   item.set_kind(Kind::Item);
   item.bump();
 
   EXPECT_EQ(chunk.at<std::uint8_t>(0), 0b0011'0101) << "kind 1, clock 1, fetched, has flags";
   EXPECT_EQ(chunk.at<std::uint8_t>(1), 3) << "key bytes";
-  EXPECT_EQ(chunk.at<std::uint64_t>(0) >> 17, 0x6bcd'ef01'2345U) << "cas";
+  EXPECT_EQ(chunk.at<std::uint64_t>(0) >> 17, 0x2bcd'ef01'2345U) << "cas";
   EXPECT_EQ(chunk.at<std::uint32_t>(0) >> 16 & 1, 1U) << "has a time";
   EXPECT_EQ(chunk.at<std::uint16_t>(8), 5) << "value bytes";
   EXPECT_EQ(chunk.at<std::uint32_t>(10), 0x5566'7788U) << "expires_at";
@@ -100,6 +100,47 @@ TEST(Item, EachSetterLeavesTheRestAlone) {
       EXPECT_EQ(item.clock(), 0U);
       EXPECT_EQ(item.kind(), kind);
       EXPECT_EQ(item.cas(), cas);
+    }
+  }
+}
+
+TEST(Item, AGivenCasNumberHasAPlaceOfItsOwn) {
+  Chunk chunk;
+  Item& item = chunk.item();
+  for (const bool chained : {false, true}) {
+    item.start(3, true, true, chained, 5, true);
+    item.set_key("key");
+    item.set_client_flags(7);
+    item.set_expires_at(99);
+    item.set_cas(kCasMax);
+    EXPECT_EQ(item.cas(), kCasMax);
+    item.set_given_cas(~Cas{0});
+    EXPECT_EQ(item.cas(), ~Cas{0});
+    EXPECT_EQ(item.change(), kCasMax);
+    EXPECT_EQ(item.key(), "key");
+    EXPECT_EQ(item.client_flags(), 7U);
+    EXPECT_EQ(item.expires_at(), 99U);
+    EXPECT_EQ(item.value_offset(), kItemHeaderBytes + kTimeBytes + (chained ? kChainBytes : 0) + 4 + 8 + 3);
+    item.renumber(9);
+    EXPECT_EQ(item.change(), 9U);
+    EXPECT_EQ(item.cas(), ~Cas{0});
+    item.set_cas(10);
+    EXPECT_EQ(item.cas(), 10U);
+    EXPECT_EQ(item.key(), "key");
+  }
+}
+
+TEST(Item, MarksComeAndGo) {
+  Chunk chunk;
+  Item& item = chunk.item();
+  item.start(3, false, true, false, 5);
+  for (const bool stale : {true, false}) {
+    for (const bool win : {true, false}) {
+      item.set_marks(stale, win);
+      EXPECT_EQ(item.is_stale(), stale);
+      EXPECT_EQ(item.has_won(), win);
+      EXPECT_TRUE(item.has_client_flags());
+      EXPECT_EQ(item.kind(), Kind::Held);
     }
   }
 }
