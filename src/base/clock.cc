@@ -11,16 +11,17 @@ std::int64_t read_ns(clockid_t which) noexcept {
   return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
 }
 
-const std::int64_t process_epoch_ns = read_ns(CLOCK_MONOTONIC);
+/// The full second of wall time in which the process started, on the monotonic line: seconds of both begin together, so
+/// that a date is met to the second. Steps of the wall clock part them, by less than one.
+const std::int64_t process_epoch_ns = read_ns(CLOCK_MONOTONIC) - read_ns(CLOCK_REALTIME) % 1'000'000'000;
 
 }  // namespace
 
 Instant SystemClock::now() noexcept { return {read_ns(CLOCK_MONOTONIC) - process_epoch_ns}; }
 
 std::int64_t SystemClock::wall_s() noexcept {
-  timespec at{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &at);
-  return at.tv_sec;
+  return read_ns(CLOCK_REALTIME) /
+         1'000'000'000;  // not the coarse one, which begins its seconds some milliseconds late
 }
 
 std::int64_t SystemClock::wall_us() noexcept { return read_ns(CLOCK_REALTIME) / 1000; }

@@ -48,6 +48,21 @@ TEST(SystemClock, NeverStepsBackAndSharesItsEpoch) {
   EXPECT_GT(first.wall_s(), 1'600'000'000);
 }
 
+TEST(SystemClock, ItsSecondsBeginWithThoseOfTheWall) {
+  SystemClock clock;
+  for (int i = 0; i < 100; ++i) {
+    const std::int64_t before_us = clock.now().ns / 1000;
+    const std::int64_t wall_us = clock.wall_us();
+    const std::int64_t after_us = clock.now().ns / 1000;
+    if (after_us - before_us < 1000) {  // nobody came between the two readings
+      const std::int64_t apart_us = (wall_us - before_us) % 1'000'000;
+      EXPECT_LT(std::min(apart_us, 1'000'000 - apart_us), 5000);
+      return;
+    }
+  }
+  GTEST_SKIP() << "this machine is too busy to read two clocks at once";
+}
+
 TEST(KeyHash, SeedDecidesEverything) {
   EXPECT_EQ(hash_key("key", 1), hash_key("key", 1));
   EXPECT_NE(hash_key("key", 1), hash_key("key", 2));
