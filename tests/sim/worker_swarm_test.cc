@@ -174,6 +174,9 @@ TEST(WorkerSwarm, ALargeValueIntoFullMemoryStopsNobody) {
            "\r\n";
   };
   const std::string stored = "STORED\r\nSTORED\r\nSTORED\r\nSTORED\r\n";
+  constexpr std::size_t kValues = 4;
+  constexpr std::size_t kOneReplyBytes = 8;
+  std::array<std::size_t, 2> sent{};
   const std::array<SimClient*, 2> clients{&world.open(0), &world.open(1)};
   SimClient& vanishing = world.open(1);
   vanishing.to_server = "set large0 0 0 " + std::to_string(kBytes) + "\r\nonly the beginning";
@@ -181,9 +184,10 @@ TEST(WorkerSwarm, ALargeValueIntoFullMemoryStopsNobody) {
   std::uint64_t answers = 0;
   const auto is_done = [&](const SimClient* client) { return client->received.size() >= stored.size(); };
   for (int step = 0; step < 400'000 && !std::ranges::all_of(clients, is_done); ++step) {
-    for (SimClient* client : clients) {
-      if (client->to_server.empty() && !is_done(client)) {
-        client->to_server = large(client->received.size() / 8);
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      SimClient* client = clients[i];
+      if (sent[i] < kValues && client->received.size() == sent[i] * kOneReplyBytes) {
+        client->to_server = large(sent[i]++);
       }
     }
     std::array<std::uint64_t, 2> before{};

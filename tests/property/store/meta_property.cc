@@ -206,7 +206,8 @@ class MetaModel {
     ASSERT_EQ(outcome, Outcome::Deleted);
     if (args.removes_value) {
       const Cas cas = item->cas();
-      *item = {.flags = args.flags,
+      *item = {.value = {},
+               .flags = args.flags,
                .expires_at = args.expires_at.value_or(kNever),
                .given_cas = args.given_cas.value_or(cas)};
       last_change_ = std::max(last_change_, store_->peek(key(), now_)->change());
@@ -278,7 +279,8 @@ class MetaModel {
       if (draw(2) == 0) {
         const std::optional<Cas> cas = given();
         ASSERT_NE(store_->vivify(key(), cas, now_), nullptr);
-        items_[key_] = {.given_cas = cas};
+        items_[key_] = {};
+        items_[key_].given_cas = cas;
         take_change(items_[key_]);
       }
       return check();
