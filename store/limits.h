@@ -58,6 +58,8 @@ inline constexpr std::uint32_t kRebalanceCrossings = 8;
 
 /// An arena of fewer pages does plain CLOCK: a tenth of a class is then too little to try items in.
 inline constexpr std::uint32_t kProbationPagesMin = 32;
+/// With fewer pages a class has too few returns to go by: pages then go where the hands go round fast.
+inline constexpr std::uint32_t kMoverPagesMin = 128;
 /// A class's probation queue is as long as one in so many of its slots.
 inline constexpr std::uint32_t kProbationShare = 10;
 /// Bytes of the arena for each byte of the ghost; one byte remembers a key.

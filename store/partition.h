@@ -40,7 +40,7 @@ struct PartitionOptions {
   ArenaOwner* arena_owner = nullptr;             ///< gets memory back that a lower limit leaves unused; null: it stays
   std::uint32_t item_bytes_max = 1024 * 1024;    ///< -I: header, key and value together
   std::uint32_t chunk_bytes_min = 48;            ///< -n
-  double growth_factor = 1.10;                   ///< -f
+  std::optional<double> growth_factor{};         ///< -f; unset: 1.10, or more where pages are few
   std::span<const std::uint32_t> chunk_sizes{};  ///< instead of both, up to the last
   bool evicts = true;                            ///< -M turns it off
   EvictionPolicy policy = EvictionPolicy::Clock;

@@ -13,6 +13,26 @@ namespace {
 /// Pages the index may come to hold: with the smallest items it takes a fifth of what they take together.
 constexpr std::uint32_t index_pages_max(std::uint32_t arena_pages) noexcept { return arena_pages / 4 + 1; }
 
+/// Sizes that waste little are worth nothing when most classes have no page and take each other's: a class is to have
+/// four pages in the mean, though six classes there always are.
+double usual_growth_factor(std::uint32_t arena_pages, std::uint32_t chunk_bytes_min) {
+  constexpr double kFinest = 1.10;
+  constexpr double kStep = 1.05;
+  constexpr double kCoarsest = 8.0;
+  constexpr std::uint32_t kPagesPerClass = 4;
+  constexpr std::uint32_t kClassesMin = 6;
+  const std::uint32_t classes_max = std::max(arena_pages / kPagesPerClass, kClassesMin);
+  double factor = kFinest;
+  while (factor < kCoarsest) {
+    const Result<SizeTable> table = SizeTable::create(chunk_bytes_min, factor);
+    if (!table || table->classes() <= classes_max) {
+      break;  // what cannot be is refused by who is to make it
+    }
+    factor *= kStep;
+  }
+  return factor;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& options) {
@@ -38,8 +58,9 @@ Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& opt
   if (options.cas_start >= kCasMax) {
     return fail(fmt::format("CAS numbers end at {}, so they cannot start at {}", kCasMax, options.cas_start));
   }
-  const Result<SizeTable> sizes =
-      SizeTable::create(options.chunk_bytes_min, options.growth_factor, options.chunk_sizes);
+  const double factor = options.growth_factor.value_or(
+      usual_growth_factor(static_cast<std::uint32_t>(bytes >> kPageShift), options.chunk_bytes_min));
+  const Result<SizeTable> sizes = SizeTable::create(options.chunk_bytes_min, factor, options.chunk_sizes);
   if (!sizes) {
     return fail(sizes.error().what);
   }

@@ -76,7 +76,7 @@ struct Options {
   bool evicts = true;                               ///< -M
   EvictionPolicy eviction = EvictionPolicy::Clock;  ///< --eviction
   std::uint32_t item_bytes_max = 1 << 20;           ///< -I
-  double growth_factor = 1.10;                      ///< -f
+  std::optional<double> growth_factor;              ///< -f; unset: the store's choice
   std::uint32_t chunk_bytes_min = 48;               ///< -n
   std::vector<std::uint32_t> chunk_sizes;           ///< -o slab_sizes; empty: by -n and -f
   bool wants_huge_pages = false;                    ///< -L: explicit huge pages or no start

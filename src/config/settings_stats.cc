@@ -49,7 +49,7 @@ void add_asked(Settings& out, const Options& o, std::uint32_t workers, std::uint
   out.emplace_back("domain_socket", o.unix_path.empty() ? "NULL" : o.unix_path);
   out.emplace_back("umask", fmt::format("{:o}", o.unix_mode));
   out.emplace_back("shutdown_command", yes_no(o.shutdown_enabled));
-  out.emplace_back("growth_factor", fmt::format("{:.2f}", o.growth_factor));
+  out.emplace_back("growth_factor", fmt::format("{:.2f}", o.growth_factor.value_or(1.10)));
   out.emplace_back("chunk_size", fmt::to_string(o.chunk_bytes_min));
   out.emplace_back("num_threads", fmt::to_string(workers));
   out.emplace_back("num_threads_per_udp", fmt::to_string(o.udp_port == 0 ? 0 : workers));

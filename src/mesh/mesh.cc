@@ -7,7 +7,7 @@ namespace millrace::mesh {
 namespace {
 
 constexpr std::uint32_t kSlotsPerWorkerMax = 65536;  // 4 MiB for asks and as much for answers
-constexpr std::uint32_t kSlotsPerRingMin = 256;      // a dozen of the longest messages
+constexpr std::uint32_t kSlotsPerRingMin = 256;      // ten of the longest messages
 constexpr std::uint32_t kSlotsPerRingMax = 8192;
 static_assert(kSlotsPerRingMin / 4 >= kAskSlotsMax && kSlotsPerRingMin / 4 >= kAnswerSlotsMax);
 

@@ -1,8 +1,8 @@
 // What cores say to each other. Plain bytes in slots: a header, then what it announces: key, the dialect's extra,
 // value. Thread: written by the sender into a reserved run, read by the receiver until it releases the run.
 //
-//   Ask     +--------------------- 48 ----------------------+-- key --+-- extra --+-- value --+   a run of 64-byte
-//   slots Answer  +---------- 40 -----------+------------ bytes of the reply ------------+
+//   Ask     +------------- 48 --------------+-- key --+-- extra --+-- value --+     one run of 64-byte slots
+//   Answer  +---------- 40 -----------+------------ bytes of the reply ------------+
 //
 // `token` is the asker's own and comes back as it went. An Ask with token 0 wants no answer.
 #pragma once
@@ -65,7 +65,7 @@ static_assert(sizeof(Answer) == 40);
 inline constexpr std::uint32_t kMessageValueBytesMax = 1024;
 inline constexpr std::uint32_t kKeyBytesMax = 250;
 /// Whatever dialect: a key in base64, an opaque, and a dozen numbers.
-inline constexpr std::uint32_t kReplyLineBytesMax = 640;
+inline constexpr std::uint32_t kReplyLineBytesMax = 536;
 inline constexpr std::uint32_t kExtraBytesMax = 128;
 
 inline constexpr std::uint32_t kAskSlotsMax =

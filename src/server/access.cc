@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <iterator>
 
 namespace millrace::server {
 namespace {
@@ -77,8 +79,10 @@ Result<void> refuse_open(const std::string& what) {
 Result<std::vector<ListenerPolicy>> policies_of(const config::Options& options, const std::vector<Door>& doors) {
   std::vector<ListenerPolicy> policies(doors.size() + 1);
   // A rule for all first, so that one that names a listener replaces its networks.
-  std::vector<config::AccessRule> rules = options.access;
-  std::ranges::stable_sort(rules, {}, [](const config::AccessRule& rule) { return rule.listener.empty() ? 0 : 1; });
+  const auto is_for_all = [](const config::AccessRule& rule) { return rule.listener.empty(); };
+  std::vector<config::AccessRule> rules;
+  std::ranges::copy_if(options.access, std::back_inserter(rules), is_for_all);
+  std::ranges::copy_if(options.access, std::back_inserter(rules), std::not_fn(is_for_all));
   for (const config::AccessRule& rule : rules) {
     const auto refused = refused_by(rule);
     if (!refused) {

@@ -53,7 +53,8 @@ class AimedCase(ServerCase):
 
     def setUp(self):
         self.skip_for_stand_in('memcached has no owners of keys')
-        self.port, self.base = free_udp_port(), free_udp_ports(self.workers)
+        self.base = free_udp_ports(self.workers)
+        self.port = next(port for port in iter(free_udp_port, None) if not 0 <= port - self.base < self.workers)
         self.own = self.start('-U', self.port, '--udp-aim', self.base, '-l', '127.0.0.1', '-m', '128', '-p', self.port,
                               port=self.port, listens=False)
         self.tcp = self.own.connect()

@@ -298,7 +298,8 @@ TEST(MemcachedOptions, DefaultTextsAreTrue) {
   EXPECT_EQ(says("port"), std::to_string(plain.tcp_port));
   EXPECT_EQ(accepted({"-m", says("memory")}).memory_bytes, plain.memory_bytes);
   EXPECT_EQ(accepted({"-I", says("item_max")}).item_bytes_max, plain.item_bytes_max);
-  EXPECT_EQ(accepted({"-f", says("growth_factor")}).growth_factor, plain.growth_factor);
+  EXPECT_EQ(accepted({"-f", says("growth_factor")}).growth_factor, 1.10);
+  EXPECT_EQ(plain.growth_factor, std::nullopt) << "the store's choice";
   EXPECT_EQ(accepted({"-a", says("unix_mode")}).unix_mode, plain.unix_mode);
   EXPECT_EQ(says("prefix_delimiter"), std::string(1, plain.prefix_delimiter));
 }

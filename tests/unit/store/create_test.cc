@@ -62,6 +62,21 @@ TEST(PartitionCreate, TheSmallestArenaServes) {
   store->check();
 }
 
+TEST(PartitionCreate, FewPagesHaveFewClassesUnlessAskedFor) {
+  const auto classes = [](std::size_t pages, PartitionOptions options = {}) {
+    const GuardedArena arena(pages);
+    options.arena = arena.bytes();
+    options.hash_seed = kSeed;
+    return (*Partition::create(options))->classes();
+  };
+  EXPECT_EQ(classes(240), classes(1000)) << "four pages a class, or more: the finest table";
+  EXPECT_EQ(classes(1000), 60U);
+  EXPECT_LE(classes(100), 25U);
+  EXPECT_GT(classes(100), 15U);
+  EXPECT_EQ(classes(8), 6U);
+  EXPECT_EQ(classes(8, {.growth_factor = 1.10}), 60U) << "who asks for it gets it";
+}
+
 TEST(PartitionCreate, BytesBeyondTheLastPageAreLeftAlone) {
   const GuardedArena arena(9);
   const auto partition = Partition::create({.arena = arena.bytes().first(8 * kPageBytes + 100), .hash_seed = kSeed});

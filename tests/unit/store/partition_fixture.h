@@ -21,6 +21,7 @@ class Store {
   explicit Store(std::uint32_t pages, PartitionOptions options = {}) : arena_(pages) {
     options.arena = arena_.bytes();
     options.hash_seed = kSeed;
+    options.growth_factor = options.growth_factor.value_or(1.10);  // small as it is: which class a size has is known
     auto made = Partition::create(options);
     if (!made) {
       throw std::runtime_error(made.error().what);
