@@ -36,6 +36,10 @@ bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead) noexce
     if (has_probation_ && !only_dead && probation_[id].size() >= probation_target(c)) {
       ++looked;
       if (end_probation(id, now)) {
+        if (++c.passed_probation >= c.chunks_per_page) {
+          c.passed_probation = 0;
+          c.pace.cross(counters_.total_items);  // a page's worth has gone, though no hand went over it
+        }
         note_eviction(id);
         return true;
       }

@@ -31,6 +31,8 @@ struct SlabClass {
   std::uint64_t used = 0;
   ClockHand hand;
   HandPace pace;
+  std::uint32_t passed_probation =
+      0;  ///< evicted without the hand, since a page's worth of them was counted as crossed
 
   [[nodiscard]] std::uint64_t chunks() const noexcept { return std::uint64_t{pages} * chunks_per_page; }
   [[nodiscard]] std::uint64_t free() const noexcept { return chunks() - used; }

@@ -7,9 +7,10 @@ from wire import blob
 MIB = 1 << 20
 LIMIT_MIB = 64
 # What a server may have beside the memory for items: its code and libraries; for each worker its rings, receive buffers
-# and kept reply buffers, 12 MiB (docs/limits.md), and as much again that the allocator keeps for a while after a burst.
+# and kept reply buffers, 12 MiB (docs/limits.md), and as much again that the allocator keeps for a while after a burst;
+# and copies of what had been received for connections that were then paused, receive buffers twice over.
 PROCESS_BYTES = 10 * MIB
-WORKER_BYTES = 24 * MIB
+WORKER_BYTES = 28 * MIB
 # Replies that nobody reads take so much of each worker, with a little for each connection above.
 REPLY_BYTES = 32 * MIB
 
