@@ -146,6 +146,9 @@ class Lab {
     }
     store::PartitionOptions options;
     options.policy = *known;
+    if (value_bytes != 0) {
+      options.growth_factor = kUnsizedGrowthFactor;
+    }
     auto run = StoreRun::create(pages, options);
     if (!run) {
       return fail(run.error().what);

@@ -64,7 +64,7 @@ bool StoreRun::replay(std::uint32_t key, std::uint32_t value_bytes, std::uint32_
 }
 
 Result<UnsizedShape> unsized_shape(std::uint64_t items) {
-  auto scratch = StoreRun::create(store::kArenaPagesMin, {});
+  auto scratch = StoreRun::create(store::kArenaPagesMin, {.growth_factor = kUnsizedGrowthFactor});
   if (!scratch) {
     return fail(scratch.error().what);
   }
@@ -83,6 +83,7 @@ Result<UnsizedShape> unsized_shape(std::uint64_t items) {
   for (shape.arena_pages = item_pages + 1;; ++shape.arena_pages) {
     store::PartitionOptions options;
     options.policy = EvictionPolicy::Clock2;
+    options.growth_factor = kUnsizedGrowthFactor;
     auto filled = StoreRun::create(shape.arena_pages, options);
     if (!filled) {
       return fail(filled.error().what);

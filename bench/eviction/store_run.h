@@ -51,6 +51,9 @@ struct UnsizedShape {
   std::uint64_t items = 0;  ///< how many it holds before the first goes
 };
 
+/// Items of one size need one class, however few pages there are: the finest table, always.
+inline constexpr double kUnsizedGrowthFactor = 1.10;
+
 /// The shape that holds `items` or just above, in at least some sixty pages, so that a page is a small part of it.
 Result<UnsizedShape> unsized_shape(std::uint64_t items);
 

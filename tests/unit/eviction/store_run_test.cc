@@ -23,6 +23,7 @@ double misses_to_model(EvictionPolicy policy, std::string_view name) {
   EXPECT_GE(shape->arena_pages, 60U) << "a page is to be a small part";
   store::PartitionOptions options;
   options.policy = policy;
+  options.growth_factor = kUnsizedGrowthFactor;
   auto run = StoreRun::create(shape->arena_pages, options);
   EXPECT_TRUE(run);
   const auto model = make_model(name, {shape->items, kKeys});
