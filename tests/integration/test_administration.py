@@ -443,7 +443,7 @@ class DumpsForbidden(ServerCase):
 
 @under_both
 class PagesByHand(ServerCase):
-    server_arguments = ['-m', '16']
+    server_arguments = ['-m', '16', '-f', '1.10']
 
     def test_a_page_changes_hands(self):
         self.skip_for_stand_in('its pages are 1 MiB')
