@@ -142,13 +142,15 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("hash_power_level", level);
     out.stat("hash_bytes", (memory(&M::pages_index) + memory(&M::pages_overflow)) * page_bytes);
     out.stat("hash_is_expanding", std::uint64_t{memory(&M::index_is_growing) != 0 ? 1U : 0U});
-    // A page is emptied by evicting what is in it, in one go; nothing is rescued and nothing is busy.
+    out.stat("slab_reassign_rescues", of(&C::rescued));
+    // Pieces of large values are never moved to another page, and what is lent is passed by: nobody waits for it.
     for (const std::string_view never :
-         {"slab_reassign_rescues", "slab_reassign_chunk_rescues", "slab_reassign_inline_reclaim",
-          "slab_reassign_busy_items", "slab_reassign_busy_deletes", "slab_reassign_running"}) {
+         {"slab_reassign_chunk_rescues", "slab_reassign_inline_reclaim", "slab_reassign_busy_items",
+          "slab_reassign_busy_deletes", "slab_reassign_running"}) {
       out.stat(never, std::uint64_t{0});
     }
     out.stat("slabs_moved", of(&C::pages_stolen));
+    out.stat("millrace_ghost_hits", of(&C::ghost_hits));
     out.stat("lru_crawler_running", std::uint64_t{shared_.tunables.is_crawling.load() ? 1U : 0U});
     out.stat("lru_crawler_starts", shared_.tunables.crawls_started.load(std::memory_order_relaxed));
     out.stat("lru_maintainer_juggles", std::uint64_t{0});
