@@ -1,63 +1,14 @@
 #!/usr/bin/python3
-"""Clients that speak the binary protocol, unmodified: pylibmc (libmemcached), the libmemcached tools, php-memcached with its
-sessions, Ruby's Dalli 3 and memjs where they are installed; those that can authenticate by SASL do that, too.
+"""Clients that speak the binary protocol, unmodified: pylibmc (libmemcached), bmemcached, the libmemcached tools, both PHP
+extensions and memcached's sessions, Ruby's Dalli 3, memjs; those that can authenticate by SASL do that, too.
 """
 import os
-import shutil
-import subprocess
 import tempfile
 
 import millrace_server
-from binary_wire import BinaryWire, OK, VERSION, packet
-from millrace_server import ServerCase, under_both
-from wire import Closed, blob
-
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'clients')
-USERS = 'alice:secret\n'
-
-
-class ClientCase(ServerCase):
-    server_arguments = ['-m', '256']
-
-    def setUp(self):
-        if self.server:
-            with self.server.connect() as c:
-                self.assertEqual(c.ask(b'flush_all\r\n'), b'OK')
-
-    def run_tool(self, *argv, status=0, **options):
-        if not shutil.which(argv[0]):
-            self.skipTest('%s is not installed' % argv[0])
-        answer = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                timeout=120 * millrace_server.binary.patience, **options)
-        if status is not None:
-            self.assertEqual(answer.returncode, status, '%s\n%s' % (' '.join(argv), answer.stdout.decode(errors='replace')))
-        return answer.stdout.decode(errors='replace')
-
-    def script_says_done(self, *argv, **options):
-        said = self.run_tool(*argv, status=None, **options)
-        if 'cannot load' in said:
-            self.skipTest(said.strip())
-        self.assertTrue(said.rstrip().endswith('all done'), said)
-
-    def guarded(self):
-        """A server that wants SASL."""
-        self.skip_for_stand_in('Debian builds it for other files of users')
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        path = os.path.join(folder.name, 'users')
-        with open(path, 'w') as f:
-            f.write(USERS)
-        server = self.start('-S', '--sasl-pwdb', path, '-m', '256', waits=False)
-
-        def answers():
-            try:
-                with BinaryWire(port=server.port, timeout=5) as c:
-                    return c.ask(packet(VERSION)).status == OK
-            except (OSError, Closed):
-                return False
-        self.wait_until(answers, 'it does not answer')
-        return server
-
+from client_case import ClientCase, NEARLY_TOO_LARGE, PASSWORD, USER
+from millrace_server import under_both
+from wire import blob
 
 @under_both
 class Pylibmc(ClientCase):
@@ -106,13 +57,71 @@ class Pylibmc(ClientCase):
 
     def test_sasl(self):
         server = self.guarded()
-        self.works(self.client(server.port, username='alice', password='secret'))
-        for user, password in (('alice', 'wrong'), ('bob', 'secret')):
+        self.works(self.client(server.port, username=USER, password=PASSWORD))
+        for user, password in ((USER, 'wrong'), ('bob', PASSWORD)):
             mc = self.client(server.port, username=user, password=password)
             with self.assertRaises(self.pylibmc.Error):
                 mc.set('a', 'x')
             mc.disconnect_all()
-        server.stop()
+
+
+@under_both
+class Bmemcached(ClientCase):
+    def client(self, address, **options):
+        try:
+            import bmemcached
+        except ImportError:
+            self.skipTest('python3-binary-memcached is not installed')
+        self.bmemcached = bmemcached
+        client = bmemcached.Client((address,), socket_timeout=60 * millrace_server.binary.patience, **options)
+        self.addCleanup(client.disconnect_all)
+        return client
+
+    def works(self, mc, other):
+        values = {'key:%d' % i: os.urandom(i * 37 % 500) for i in range(5000)}
+        self.assertEqual(mc.set_multi(values), [])
+        self.assertEqual(mc.get_multi(list(values) + ['none']), values)
+        self.assertTrue(mc.delete_multi(list(values)[:2000]))
+        self.assertEqual(len(mc.get_multi(list(values))), 3000)
+        for size in (0, 1, 1023, 65536, 524288, NEARLY_TOO_LARGE):
+            value = blob(size, self.prng)
+            self.assertTrue(mc.set('size', value, compress_level=0))
+            self.assertEqual(mc.get('size'), value)
+        self.assertFalse(mc.add('size', b'x'))
+        self.assertFalse(mc.replace('none', b'x'))
+        self.assertEqual(mc.incr('n', 5, default=10), 10)
+        self.assertEqual(mc.incr('n', 5), 15)
+        self.assertEqual(mc.decr('n', 100), 0)
+        self.assertTrue(mc.set('counter', 0))
+        for i in range(50):
+            value, cas = mc.gets('counter')
+            if i % 2:
+                self.assertTrue(other.set('counter', value + 1000))
+                self.assertFalse(mc.cas('counter', value + 1, cas))
+                value, cas = mc.gets('counter')
+            self.assertTrue(mc.cas('counter', value + 1, cas))
+        self.assertEqual(mc.get('counter'), 50 + 25 * 1000)
+        self.assertTrue(mc.delete('n'))
+        self.assertIsNone(mc.get('n'))
+        self.assertIn('curr_items', list(mc.stats().values())[0])
+        self.assertTrue(mc.flush_all())
+        self.assertEqual(mc.get_multi(list(values)), {})
+        for client in (mc, other):
+            client.disconnect_all()
+
+    def test_tcp(self):
+        self.works(self.client(self.address), self.client(self.address))
+
+    def test_unix_socket(self):
+        path = self.over_a_unix_socket()
+        self.works(self.client(path), self.client(path))
+
+    def test_sasl(self):
+        address = '127.0.0.1:%d' % self.guarded().port
+        known = {'username': USER, 'password': PASSWORD}
+        self.works(self.client(address, **known), self.client(address, **known))
+        with self.assertRaises(self.bmemcached.exceptions.MemcachedException):
+            self.client(address, username=USER, password='wrong').get('a')
 
 
 @under_both
@@ -141,32 +150,30 @@ class Tools(ClientCase):
 @under_both
 class OtherLanguages(ClientCase):
     def test_php_memcached_and_its_sessions(self):
-        self.script_says_done('php', os.path.join(SCRIPTS, 'memcached_binary.php'), '127.0.0.1', str(self.server.port))
+        self.script_says_done('php', 'memcached_binary.php', '127.0.0.1', str(self.server.port))
 
     def test_php_memcached_by_sasl(self):
-        server = self.guarded()
-        self.script_says_done('php', os.path.join(SCRIPTS, 'memcached_binary.php'), '127.0.0.1', str(server.port), 'alice', 'secret')
-        server.stop()
+        self.script_says_done('php', 'memcached_binary.php', '127.0.0.1', str(self.guarded().port), USER, PASSWORD)
+
+    def test_php_memcache(self):
+        self.script_says_done('php', 'memcache.php', '127.0.0.1', str(self.server.port), 'binary')
+
+    def test_php_memcache_over_a_unix_socket(self):
+        self.script_says_done('php', 'memcache.php', 'unix://' + self.over_a_unix_socket(), '0', 'binary')
 
     def test_ruby_dalli(self):
-        self.script_says_done('ruby', os.path.join(SCRIPTS, 'dalli_binary.rb'), '127.0.0.1:%d' % self.server.port)
+        self.script_says_done('ruby', 'dalli_binary.rb', self.address)
 
     def test_ruby_dalli_by_sasl(self):
-        server = self.guarded()
-        self.script_says_done('ruby', os.path.join(SCRIPTS, 'dalli_binary.rb'), '127.0.0.1:%d' % server.port,
-                              env=dict(os.environ, MEMCACHE_USERNAME='alice', MEMCACHE_PASSWORD='secret'))
-        server.stop()
+        self.script_says_done('ruby', 'dalli_binary.rb', '127.0.0.1:%d' % self.guarded().port,
+                              environment={'MEMCACHE_USERNAME': USER, 'MEMCACHE_PASSWORD': PASSWORD})
 
     def test_memjs(self):
-        self.script_says_done('node', os.path.join(SCRIPTS, 'memjs_binary.js'), '127.0.0.1:%d' % self.server.port)
+        self.node_says_done('memjs_binary.js', self.address)
 
     def test_memjs_by_sasl(self):
-        server = self.guarded()
-        self.script_says_done('node', os.path.join(SCRIPTS, 'memjs_binary.js'), '127.0.0.1:%d' % server.port, 'alice', 'secret')
-        server.stop()
+        self.node_says_done('memjs_binary.js', '127.0.0.1:%d' % self.guarded().port, USER, PASSWORD)
 
-
-del ClientCase
 
 if __name__ == '__main__':
     millrace_server.run()

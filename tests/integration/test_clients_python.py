@@ -8,6 +8,7 @@ import threading
 import unittest
 
 import millrace_server
+from client_case import NEARLY_TOO_LARGE, TOO_LARGE
 from millrace_server import ServerCase, under_both
 from wire import blob
 
@@ -26,9 +27,6 @@ try:
 except ImportError:
     memcache = None
 
-# A value that fits beside the longest key and the item's header in the default largest item of 1 MiB.
-NEARLY_TOO_LARGE = 1024 * 1024 - 512
-TOO_LARGE = 1024 * 1024 + 1
 UGLY = b'\0\r\nEND\r\n\xff\xfe\x80 VALUE a 0 1\r\n' + bytes(range(256))
 
 
@@ -101,9 +99,9 @@ class Pymemcache(ClientCase):
         self.assertTrue(c.flush_all())
         self.assertIsNone(c.get('b'))
 
-    def test_hundreds_of_keys_at_once(self):
+    def test_thousands_of_keys_at_once(self):
         c = self.client(default_noreply=False)
-        values = {'multi:%d' % i: blob(self.prng.randrange(300), self.prng) for i in range(600)}
+        values = {'multi:%d' % i: blob(self.prng.randrange(300), self.prng) for i in range(4000)}
         self.assertEqual(c.set_many(values), [])
         self.assertEqual(c.get_many(list(values)), values)
         with_cas = c.gets_many(list(values))
@@ -221,13 +219,13 @@ class Pylibmc(ClientCase):
         self.assertTrue(c.set('z', 'compressed' * 10000, min_compress_len=100))
         self.assertEqual(c.get('z'), 'compressed' * 10000)
 
-    def test_hundreds_of_keys_at_once(self):
+    def test_thousands_of_keys_at_once(self):
         c = self.client()
-        values = {'multi:%d' % i: blob(self.prng.randrange(300), self.prng) for i in range(600)}
+        values = {'multi:%d' % i: blob(self.prng.randrange(300), self.prng) for i in range(4000)}
         self.assertEqual(c.set_multi(values), [])
         self.assertEqual(c.get_multi(list(values)), values)
         self.assertTrue(c.delete_multi(list(values)[:300]))
-        self.assertEqual(len(c.get_multi(list(values))), 300)
+        self.assertEqual(len(c.get_multi(list(values))), 3700)
 
     def test_without_replies(self):
         c = self.client(no_block=True, _noreply=True)
@@ -319,13 +317,13 @@ class PythonMemcached(ClientCase):
         self.assertTrue(c.set('number', 12345678901234567890))
         self.assertEqual(c.get('number'), 12345678901234567890)
 
-    def test_hundreds_of_keys_at_once(self):
+    def test_thousands_of_keys_at_once(self):
         c = self.client()
-        values = {'multi:%d' % i: 'v' * self.prng.randrange(300) for i in range(600)}
+        values = {'multi:%d' % i: 'v' * self.prng.randrange(300) for i in range(4000)}
         self.assertEqual(c.set_multi(values), [])
         self.assertEqual(c.get_multi(list(values)), values)
         self.assertTrue(c.delete_multi(list(values)[:300]))
-        self.assertEqual(len(c.get_multi(list(values))), 300)
+        self.assertEqual(len(c.get_multi(list(values))), 3700)
         self.assertEqual(c.set_multi({'q%d' % i: 'x' for i in range(50)}, noreply=True), [])
         self.assertEqual(len(c.get_multi(['q%d' % i for i in range(50)])), 50)
 

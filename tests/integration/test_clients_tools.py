@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Clients that are programs or other languages: php-memcached, Perl's Cache::Memcached::Fast, the libmemcached tools, and
-nutcracker (twemproxy) in front of two servers. Unmodified, text protocol, TCP and unix socket.
+"""Clients that are programs or other languages: both PHP extensions, Perl's Cache::Memcached and Cache::Memcached::Fast,
+npm's memcached, the Apache library's client, the libmemcached tools, and nutcracker (twemproxy) in front of two servers.
+Unmodified, text protocol, TCP and unix socket.
 """
 import os
 import shutil
@@ -8,63 +9,70 @@ import subprocess
 import tempfile
 import time
 
+import apr_memcache
 import millrace_server
-from millrace_server import ServerCase, free_port, under_both
+from client_case import ClientCase, NEARLY_TOO_LARGE
+from millrace_server import free_port, under_both
 from wire import Wire, blob
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'clients')
-
-
-class ToolCase(ServerCase):
-    server_arguments = ['-m', '256']
-
-    def run_tool(self, *argv, status=0, given=None):
-        if not shutil.which(argv[0]):
-            self.skipTest('%s is not installed' % argv[0])
-        answer = subprocess.run(argv, input=given or b'', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                timeout=60 * millrace_server.binary.patience)
-        if status is not None:
-            self.assertEqual(answer.returncode, status, '%s\n%s' % (' '.join(argv), answer.stdout.decode(errors='replace')))
-        return answer.stdout
-
-    def setUp(self):
-        with self.server.connect() as c:
-            self.assertEqual(c.ask(b'flush_all\r\n'), b'OK')
-        self.address = '127.0.0.1:%d' % self.server.port
-
-    def script_says_done(self, *argv):
-        said = self.run_tool(*argv, status=None)
-        if b'cannot load' in said:
-            self.skipTest(said.decode(errors='replace').strip())
-        self.assertTrue(said.rstrip().endswith(b'all done'), said.decode(errors='replace'))
-
 
 @under_both
-class OtherLanguages(ToolCase):
+class OtherLanguages(ClientCase):
     def test_php_memcached(self):
-        self.script_says_done('php', os.path.join(SCRIPTS, 'memcached.php'), '127.0.0.1', str(self.server.port))
+        self.script_says_done('php', 'memcached.php', '127.0.0.1', str(self.server.port))
+
+    def test_php_memcache(self):
+        self.script_says_done('php', 'memcache.php', '127.0.0.1', str(self.server.port), 'text')
+
+    def test_perl_cache_memcached(self):
+        self.script_says_done('perl', 'memcached.pl', self.address)
 
     def test_perl_cache_memcached_fast(self):
-        self.script_says_done('perl', os.path.join(SCRIPTS, 'memcached_fast.pl'), self.address)
+        self.script_says_done('perl', 'memcached_fast.pl', self.address)
 
-    def test_both_over_a_unix_socket(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, 'millrace.sock')
-            server = self.start('-m', '256', unix_path=path)
-            self.script_says_done('php', os.path.join(SCRIPTS, 'memcached.php'), path, '0')
-            self.script_says_done('perl', os.path.join(SCRIPTS, 'memcached_fast.pl'), path)
-            server.assert_nothing_held()
-            server.stop()
+    def test_npm_memcached(self):
+        self.node_says_done('memcached_npm.js', self.address)
+
+    def test_over_a_unix_socket(self):
+        path = self.over_a_unix_socket()
+        for language, script, *words in (('php', 'memcached.php', path, '0'), ('php', 'memcache.php', 'unix://' + path, '0', 'text'),
+                                         ('perl', 'memcached.pl', path), ('perl', 'memcached_fast.pl', path)):
+            with self.subTest(script):
+                self.flush(self.unix_server)
+                self.script_says_done(language, script, *words)
+
+    def test_apr_memcache(self):
+        try:
+            c = apr_memcache.Client('127.0.0.1', self.server.port)
+        except OSError as e:
+            self.skipTest('libaprutil1 is not installed: %s' % e)
+        self.assertTrue(c.set(b'a', b'text', 100, 7))
+        self.assertEqual(c.get(b'a'), (b'text', 7))
+        self.assertIsNone(c.get(b'none'))
+        self.assertFalse(c.add(b'a', b'x'))
+        self.assertTrue(c.add(b'n', b'10'))
+        self.assertTrue(c.replace(b'n', b'20'))
+        self.assertFalse(c.replace(b'none', b'x'))
+        self.assertEqual(c.incr(b'n', 5), 25)
+        self.assertEqual(c.decr(b'n', 100), 0)
+        self.assertTrue(c.delete(b'n'))
+        self.assertFalse(c.delete(b'n'))
+        for size in (0, 1, 1023, 65536, 524288, NEARLY_TOO_LARGE):
+            value = blob(size, self.prng)
+            self.assertTrue(c.set(b'size', value))
+            self.assertEqual(c.get(b'size'), (value, 0))
+        self.assertRegex(c.version(), rb'^[1-9]\d*\.\d+\.\d+$')
+        c.close()
 
 
 @under_both
-class LibmemcachedTools(ToolCase):
+class LibmemcachedTools(ClientCase):
     def tool(self, name, *words, status=0):
         return self.run_tool(name, '--servers=' + self.address, *words, status=status)
 
     def test_memcping_and_memcstat(self):
         self.tool('memcping')
-        said = self.tool('memcstat').decode()
+        said = self.tool('memcstat')
         self.assertRegex(said, r'\n\t ?curr_connections: \d')
         self.assertRegex(said, r'version: [1-9]\d*\.\d+\.\d+\s')
         self.assertIn('pid: %d' % self.server.pid, said)
@@ -94,14 +102,14 @@ class LibmemcachedTools(ToolCase):
         self.tool('memcexist', 'second', status=1)
 
     def test_memcdump_lists_what_is_there(self):
-        names = {b'dump:%d' % i for i in range(50)}
+        names = {'dump:%d' % i for i in range(50)}
         with self.server.connect() as c:
             for name in names:
-                self.assertEqual(c.store(name, b'x' * (1 + len(names) % 7)), b'STORED')
+                self.assertEqual(c.store(name.encode(), b'x' * (1 + len(name) % 7)), b'STORED')
         listed = set()
         until = time.monotonic() + 10   # memcached's own dump may lag behind its background threads
         while listed != names and time.monotonic() < until:
-            listed = {line.strip() for line in self.tool('memcdump').split(b'\n') if line.startswith(b'dump:')}
+            listed = {line.strip() for line in self.tool('memcdump').split('\n') if line.startswith('dump:')}
         self.assertEqual(listed, names)
 
     def test_memcslap_or_memcaslap(self):
@@ -109,12 +117,12 @@ class LibmemcachedTools(ToolCase):
             self.tool('memcslap', '--concurrency=4', '--execute-number=500')
         else:
             said = self.run_tool('memcaslap', '-s', self.address, '-T', '1', '-c', '8', '-x', '4000', '-v', '0.2', status=None)
-            self.assertIn(b'get_misses: 0', said, said.decode(errors='replace'))
-            self.assertRegex(said, rb'cmd_set: [1-9]')
+            self.assertIn('get_misses: 0', said)
+            self.assertRegex(said, r'cmd_set: [1-9]')
 
 
 @under_both
-class Nutcracker(ToolCase):
+class Nutcracker(ClientCase):
     wants_server = False
 
     def setUp(self):
@@ -142,7 +150,7 @@ class Nutcracker(ToolCase):
         self.fail('nutcracker did not start')
 
     def test_through_the_proxy(self):
-        values = {b'key:%d' % i: blob(self.prng.randrange(2000), self.prng) for i in range(400)}
+        values = {b'key:%d' % i: blob(self.prng.randrange(2000), self.prng) for i in range(3000)}
         with Wire(port=self.port, timeout=30 * millrace_server.binary.patience) as c:
             c.send(b''.join(b'set %s 3 0 %d\r\n%s\r\n' % (k, len(v), v) for k, v in values.items()))
             for _ in values:
@@ -164,7 +172,7 @@ class Nutcracker(ToolCase):
             self.assertEqual(c.ask(b'touch n 100\r\n'), b'TOUCHED')
             self.assertEqual(c.ask(b'delete n\r\n'), b'DELETED')
             self.assertEqual(c.ask(b'delete n\r\n'), b'NOT_FOUND')
-            big = blob(1024 * 1024 - 512, self.prng)
+            big = blob(NEARLY_TOO_LARGE, self.prng)
             self.assertEqual(c.store(b'big', big), b'STORED')
             self.assertEqual(c.value(b'big'), big)
         shares = []
@@ -180,8 +188,6 @@ class Nutcracker(ToolCase):
             server.assert_nothing_held()
             server.stop()
 
-
-del ToolCase
 
 if __name__ == '__main__':
     millrace_server.run()

@@ -4,7 +4,7 @@ let memjs;
 try {
   memjs = require('memjs');
 } catch (e) {
-  console.log('cannot load memjs: not installed (npm install memjs, and NODE_PATH)');
+  console.log('cannot load memjs: not installed (scripts/setup test does it, where there is npm)');
   process.exit(0);
 }
 
