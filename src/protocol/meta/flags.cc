@@ -110,7 +110,9 @@ std::string_view read_flags(ascii::Words& words, std::uint32_t words_before, std
     if (bad == reply::kInvalidFlag) {
       return bad;
     }
-    error = bad.empty() ? error : bad;  // the last one is told, as in memcached
+    if (!bad.empty() && (bad != reply::kBadFormat || error.empty())) {
+      error = bad;  // the last one is told, as in memcached, which has no words of its own for F
+    }
     if (letter == 'O') {
       flags.opaque = seen[i];
     } else if (letter == 'b') {

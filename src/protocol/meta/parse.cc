@@ -32,6 +32,16 @@ void give(const Flags& flags, Request& request, Scratch& scratch) noexcept {
                   {.args = args, .returns = {flags.returns.data(), args.return_count}, .opaque = flags.opaque});
 }
 
+/// Whether each word begins as a flag does; a line with another is no meta line, whatever else is wrong with it.
+bool are_flags(ascii::Words words) noexcept {
+  for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+    if (!is_flag_letter(word.front())) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /// Everything about flags that can be wrong whatever the command.
 std::string_view read_checked(ascii::Words& words, std::uint32_t words_before, std::string_view returned, Flags& flags,
                               Scratch& scratch) noexcept {
@@ -69,8 +79,11 @@ Verdict parse_delete(ascii::Words& words, Flags& flags, Request& request, Scratc
 }
 
 Verdict parse_arith(ascii::Words& words, Flags& flags, Request& request, Scratch& scratch) noexcept {
+  if (!are_flags(words)) {
+    return refuse(reply::kBadFormat);
+  }
   if (!read_checked(words, 2, "ctOkTN", flags, scratch).empty()) {
-    return refuse(reply::kBadArithFlag);  // whatever was wrong
+    return refuse(reply::kBadArithFlag);  // whatever else was wrong
   }
   switch (flags.mode) {
     case '\0':
@@ -119,11 +132,8 @@ Verdict parse_set(ascii::Words& words, Flags& flags, Request& request, Scratch& 
   if (!length || *length < 0 || static_cast<std::uint32_t>(*length) > kValueBytesMax) {
     return refuse(reply::kBadFormat);
   }
-  ascii::Words ahead = words;
-  for (std::string_view word = ahead.next(); !word.empty(); word = ahead.next()) {
-    if (!is_flag_letter(word.front())) {
-      return refuse(reply::kBadFormat);  // no meta line, so nothing of it is believed, its length neither
-    }
+  if (!are_flags(words)) {
+    return refuse(reply::kBadFormat);  // and its length is not believed either
   }
   request.value_bytes = static_cast<std::uint32_t>(*length);
   const auto refuse_block = [&](std::string_view error) {
@@ -156,13 +166,10 @@ Verdict parse_debug(ascii::Words& words, Flags& flags, Request& request, Scratch
   if (flags.key.size() > kKeyBytesMax) {
     return refuse(reply::kBadFormat);
   }
-  const std::string_view first = words.next();
-  for (std::string_view word = first; !word.empty(); word = words.next()) {
-    if (!is_flag_letter(word.front())) {
-      return refuse(reply::kBadFormat);
-    }
+  if (!are_flags(words)) {
+    return refuse(reply::kBadFormat);
   }
-  if (first == "b") {
+  if (words.next() == "b") {
     const std::size_t bytes = decode_base64(scratch.key.data(), flags.key);
     if (bytes == 0) {
       return refuse(reply::kBadFormat);

@@ -50,6 +50,9 @@ TEST(ParseMeta, TheLastBadTokenIsTold) {
   expect_found("mg a E18446744073709551616\r\n", {error("bad token in command line format")});
   expect_found("ms a 1 Fx\r\nx\r\n", {kBad});
   expect_found("ms a 1 F4294967296\r\nx\r\n", {kBad});
+  expect_found("ms a 1 Tx Fx\r\nx\r\n", {error("bad token in command line format")});
+  expect_found("ms a 1 Fx Tx\r\nx\r\n", {error("bad token in command line format")});
+  expect_found("ms a 1 b Fx\r\nx\r\n", {error("error decoding key")});
   expect_found("mg a Jx\r\n", {error("invalid numeric initial value")});
   expect_found("mg a Jx Dx\r\n", {error("invalid numeric delta value")});
   expect_found("mg a Dx Jx\r\n", {error("invalid numeric initial value")});
@@ -66,6 +69,7 @@ TEST(ParseMeta, WhatIsWrongWithAnMaIsOneError) {
     expect_found(std::string(line) + "\r\n", {error("invalid or duplicate flag")});
   }
   expect_found("ma " + std::string(251, 'k') + "\r\n", {error("invalid or duplicate flag")});
+  expect_found("ma n !\r\nma n v v !\r\n", {kBad, kBad});  // that is no meta line
   expect_found("ma n Mx\r\n", {error("invalid mode for ma M token")});
   expect_found("ma n M\r\n", {error("invalid mode for ma M token")});
   expect_found("ma n MI\r\nma n M+\r\nma n MD\r\nma n M-\r\nma n MInteger\r\n",
