@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """How many requests miss in the same memory: memcached, redis (allkeys-lru, allkeys-lfu) and Millrace, side by side.
 
-Each trace is replayed read-through (get; set what was missed), from an empty cache, with 17-byte keys, by one connection. All
-are given the same limit; what each then really uses is printed beside it. Traces are those of MILLRACE_SHARED/traces or
-../shared/traces, and one that is drawn: 5 million keys, Zipf 0.99, value sizes of Facebook's ETC pool.
+Each trace is replayed read-through (get; set what was missed), from an empty cache, with 17-byte keys, by one connection
+with --depth requests in flight. A limit does not mean the same to each: memcached's leaves out hash table and buffers,
+redis's what malloc wastes, Millrace's nothing of the cache. So memcached gets the row's limit, and its resident memory at the
+end of the trace (VmRSS, the whole process) is what the others may have: each is run again with another limit, in whole MiB,
+until it ends with no more than that and at most 2 % (or 1 MiB) less, or --runs are over. What was reached is printed.
+Traces are those of MILLRACE_SHARED/traces or ../shared/traces, and one that is drawn: 5 million keys, Zipf 0.99, value sizes
+of Facebook's ETC pool. Of that one the second half is told as well.
 """
 import argparse
-import bisect
-import gzip
 import itertools
 import json
 import math
@@ -34,64 +36,95 @@ def parse_arguments():
     parser.add_argument("--row", action="append", choices=ROWS, help="default: all")
     parser.add_argument("--only", action="append", choices=SERVERS, help="default: all servers")
     parser.add_argument("--requests", type=int, default=15_000_000, help="of the drawn trace; default %(default)s")
+    parser.add_argument("--depth", type=int, default=16, help="requests in flight; default %(default)s")
+    parser.add_argument("--runs", type=int, default=4, help="at most, for a server and row; default %(default)s")
+    parser.add_argument("--equal-limits", action="store_true", help="the same limit for all instead of the same resident memory")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--generator-core", type=int, default=1)
     parser.add_argument("--json", metavar="FILE")
     return parser.parse_args()
 
 
-def draw_etc(path, requests, keys=5_000_000, seed=1):
+def draw_etc(paths, requests, keys=5_000_000, seed=1):
     """Generalized Pareto sizes (Atikoglu et al., SIGMETRICS 2012): sigma 214.476, k 0.348238."""
     prng = random.Random(seed)
     sums = list(itertools.accumulate((n + 1) ** -0.99 for n in range(keys)))
-    with gzip.open(path, "wt", compresslevel=1) as file:
-        for _ in range(requests):
-            key = bisect.bisect(sums, prng.random() * sums[-1])
-            u = random.Random(key ^ 0x5eed).random()
-            size = int(214.476 / 0.348238 * (math.pow(1 - u, -0.348238) - 1))
-            file.write(f"{key} {min(max(size, 1), 1_000_000)}\n")
+    sizes = [min(max(int(214.476 / 0.348238 * (math.pow(1 - prng.random(), -0.348238) - 1)), 1), 1_000_000)
+             for _ in range(keys)]
+    for path in paths:
+        with open(path, "w") as file:
+            for begin in range(0, requests // len(paths), 100_000):
+                drawn = prng.choices(range(keys), cum_weights=sums, k=min(100_000, requests // len(paths) - begin))
+                file.write("".join([f"{key} {sizes[key]}\n" for key in drawn]))
 
 
-def trace_path(name, folder, requests):
+def trace_paths(name, folder, requests):
+    """The files to replay, one after the other."""
     if name is None:
-        path = os.path.join(folder, "etc.txt.gz")
-        if not os.path.exists(path):
-            draw_etc(path, requests)
-        return path
+        paths = [os.path.join(folder, f"etc.{half}.txt") for half in (1, 2)]
+        draw_etc(paths, requests)
+        return paths
     shared = os.environ.get("MILLRACE_SHARED", os.path.join(os.path.dirname(REPOSITORY), "shared"))
     path = os.path.join(shared, "traces", name + ".txt.gz")
     if not os.path.exists(path):
         raise Trouble(f"{path} is not there: name its folder's parent in MILLRACE_SHARED")
-    return path
+    return [path]
 
 
-def replay(arguments, what, path, memory_mib):
-    words = ["--mode", "replay", "--trace", path, "--key-bytes", 17, "--depth", 1, "--connections", 1]
+def replay(arguments, what, paths, memory_mib):
+    words = ["--mode", "replay", "--key-bytes", 17, "--depth", arguments.depth, "--connections", 1]
     with Server("server", what, memory_mib, arguments.server_core) as server:
-        result = load.run(server, arguments.generator_core, words, limit_s=1800, accepts_failures=True)
-        return 1 - result["phases"][0]["hit_ratio"], server.resident_bytes() >> 20, result["failures"]["total"]
+        results = [load.run(server, arguments.generator_core, [*words, "--trace", path], limit_s=1800, accepts_failures=True)
+                   for path in paths]
+        phases = [result["phases"][0] for result in results]
+        asked = sum(phase["keys_asked"] for phase in phases)
+        server.wait_until_idle(3)
+        return {"limit_mib": memory_mib,
+                "misses": 1 - sum(phase["hit_ratio"] * phase["keys_asked"] for phase in phases) / asked,
+                "misses_of_last": 1 - phases[-1]["hit_ratio"],
+                "resident_bytes": server.resident_bytes(),
+                "failures": sum(result["failures"]["total"] for result in results),
+                "is_complete": all(phase["complete"] for phase in phases)}
+
+
+def replay_within(arguments, what, paths, memory_mib, resident_bytes):
+    """With the limit that makes it as large as that; the best of the runs that are not larger, or the smallest."""
+    runs = []
+    for _ in range(1 if resident_bytes is None else arguments.runs):
+        runs.append(replay(arguments, what, paths, memory_mib))
+        took = runs[-1]["resident_bytes"]
+        if resident_bytes is None or resident_bytes - max(resident_bytes // 50, 1 << 20) <= took <= resident_bytes:
+            break
+        # One that has to shrink is rounded down; one that may grow by less than a whole MiB stays.
+        memory_mib = int(memory_mib * resident_bytes / took)
+        if memory_mib in [run["limit_mib"] for run in runs]:
+            break
+    fitting = [run for run in runs if resident_bytes is None or run["resident_bytes"] <= resident_bytes]
+    return max(fitting, key=lambda run: run["resident_bytes"]) if fitting else min(runs, key=lambda run: run["resident_bytes"])
 
 
 def run(arguments):
     facts = announced_machine()
-    names = arguments.only or list(SERVERS)
-    print(f"\nshare of requests that miss (resident MiB)\n{'row':<14}" + "".join(f"{name:>22}" for name in names))
+    names = ["memcached", *[name for name in arguments.only or SERVERS if name != "memcached"]]
+    print("\nshare of requests that miss; limit and resident MiB\n" + f"{'row':<14}" + "".join(f"{name:>30}" for name in names))
     rows = {}
-    is_clean = True
     with tempfile.TemporaryDirectory() as folder:
         for row in arguments.row or ROWS:
             trace, memory_mib = ROWS[row]
-            path = trace_path(trace, folder, arguments.requests)
+            paths = trace_paths(trace, folder, arguments.requests)
             rows[row] = {}
+            print(f"{row:<14}", end="", flush=True)
             for name in names:
-                misses, resident_mib, failures = replay(arguments, SERVERS[name], path, memory_mib)
-                is_clean = is_clean and failures == 0
-                rows[row][name] = {"misses": misses, "resident_mib": resident_mib, "failures": failures}
-            print(f"{row:<14}" + "".join(f"{r['misses']:>12.4f} ({r['resident_mib']:>4} MiB)" for r in rows[row].values()), flush=True)
+                resident_bytes = rows[row]["memcached"]["resident_bytes"] if rows[row] and not arguments.equal_limits else None
+                ran = rows[row][name] = replay_within(arguments, SERVERS[name], paths, memory_mib, resident_bytes)
+                told = f"{ran['misses']:.4f}" + (f"/{ran['misses_of_last']:.4f}" if len(paths) > 1 else "")
+                print(f"{told:>14} ({ran['limit_mib']:>4},{ran['resident_bytes'] / 2**20:>7.1f})", end="", flush=True)
+            others = min(ran["misses"] for name, ran in rows[row].items() if name != "millrace")
+            print(f"  {rows[row]['millrace']['misses'] / others:.3f} of the best other" if "millrace" in names else "")
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump({"machine": facts, "rows": rows}, file, indent=1)
-    return is_clean
+    return all(ran["failures"] == 0 and ran["is_complete"] for of_row in rows.values() for ran in of_row.values())
 
 
 if __name__ == "__main__":
