@@ -2,7 +2,12 @@
 """The holes that memcached and its kin have had, by class, each named after its record: what broke them is sent to us, over
 the wire, and the server goes on, holds nothing, and says nothing that a sanitizer would.
 
-Each test ends with a command that works on another connection; the class ends with the check that nothing is held."""
+Each test ends with a command that works on another connection; the class ends with the check that nothing is held.
+
+Elsewhere: CVE-2013-7239, 2016-8706, 2021-37519, what 1.6.43 did with empty lines before a login, and Redis's CVE-2025-21605
+before one: test_authentication.py. CVE-2026-47783, passwords compared in constant time: unit/auth. Watchers that go in any
+order: test_watch.py. No memory left: test_faults.py. Nothing here runs scripts, matches patterns or reads
+the contents of a cache from a file, so the holes of those have no place."""
 import os
 import random
 import socket
@@ -87,7 +92,7 @@ class KnownHoles(ServerCase):
 
     # --- text
 
-    def test_cve_2013_0179_keys_without_an_end_in_the_log(self):
+    def test_cve_2013_0179_and_7290_7291_keys_without_an_end_in_the_log(self):
         """Keys, whatever their bytes, are not printed; -vvv neither."""
         server = self.start('-vvv', '-m', '8')
         with server.connect() as c:
@@ -192,6 +197,45 @@ class KnownHoles(ServerCase):
             for _ in range(20):
                 self.throw(line + b'\r\nhi\r\n')
                 self.throw(line + b'\r\nhi\r\n', reads=False)
+
+    def test_2026_flags_of_meta_that_are_no_numbers(self):
+        for flag in (b'F', b'F-1', b'Fx', b'F1x', b'F4294967296', b'F99999999999999999999', b'F ' + b'1' * 300, b'F\x80'):
+            with self.server.connect() as c:
+                c.send(b'ms k 2 ' + flag + b'\r\nhi\r\nmn\r\n')
+                answer = c.line()
+                self.assertRegex(answer, rb'^(HD|CLIENT_ERROR .*)$', flag)
+                while answer != b'MN':
+                    self.assertRegex(answer, rb'^(HD|ERROR|CLIENT_ERROR .*)$', flag)
+                    answer = c.line()
+
+    def test_2026_sixteen_bits_of_references_by_binary(self):
+        """More gets of one item than 16 bits count, none of them read, while it is replaced and deleted."""
+        self.c.store(b'big', b'v' * 100_000)
+        readers = [self.connect(receive_buffer=4096) for _ in range(40)]
+        for r in readers:
+            r.send(binary(0x0d, b'big') * 2000)
+        for turn in range(10):
+            self.c.store(b'big', b'w' * (100_000 + turn))
+            self.c.ask(b'delete big\r\n')
+            self.c.store(b'big', b'v' * 100_000)
+        for r in readers[::2]:
+            header = r.read(24)
+            self.assertEqual(header[:2], b'\x81\x0d')
+            body = r.read(int.from_bytes(header[8:12], 'big'))[7:]
+            self.assertEqual(body, body[:1] * len(body))
+        for r in readers:
+            r.reset()
+
+    def test_2026_decrements_of_one_number_by_many(self):
+        self.c.store(b'n', b'100000')
+        clients = [self.connect() for _ in range(16)]
+        for _ in range(10):
+            for i, c in enumerate(clients):
+                c.send((b'decr n 3\r\n' if i % 2 else b'ma n MD D3\r\n') * 20)
+            for c in clients:
+                for _ in range(20):
+                    self.assertRegex(c.line(), rb'^(HD|\d+ *)$')
+        self.assertEqual(self.c.value(b'n').rstrip(), b'%d' % (100_000 - 16 * 10 * 20 * 3))
 
     def test_2026_bad_terminator_of_a_large_set(self):
         """memcached#1306: input is never asserted about."""

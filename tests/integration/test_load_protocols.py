@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""millrace-load's protocols, each against a server of another house that speaks it, with every reply verified: text, meta
-and binary against Debian's memcached, RESP against Debian's redis-server; and against servers that speak something else.
+"""millrace-load's protocols, with every reply verified: text, meta and binary against Debian's memcached and our own server,
+whose counts have to agree; RESP against Debian's redis-server; and against servers that speak something else.
 """
 import concurrent.futures
 import json
@@ -15,7 +15,7 @@ import time
 
 import millrace_server
 import test_load_reports
-from millrace_server import free_port
+from millrace_server import free_port, under_both
 
 MIX = 'get=40,multiget=5,set=10,add=5,append=5,cas=10,delete=10,touch=5,incr=10'
 RESP_MIX = 'get=40,multiget=5,set=10,add=5,delete=10,touch=5,incr=10'  # what RESP has of it
@@ -126,6 +126,35 @@ class ProtocolCase(test_load_reports.LoadCase):
             phase = report['phases'][0]
             self.assertEqual(phase['stored'], phase['misses'])
             self.assertGreater(phase['hits'], 0)
+
+
+@under_both
+class ThisHouse(ProtocolCase):
+    """The same against our own server, whose counts must be the generator's."""
+    wants_server = True
+    server_arguments = ['-m', '128']
+
+    def check_here(self, protocol):
+        self.skip_for_stand_in('OtherHouses does it')
+        with self.connect() as c:
+            self.assertEqual(c.ask(b'flush_all\r\n'), b'OK')
+        before = self.server.stats()
+        report = self.run_load(self.server.port, '--protocol', protocol, *WORKLOAD, '--mode', 'fill,get,multiget', '--requests', 4000)
+        after = self.server.stats()
+        fill, get, multiget = report['phases']
+        self.assertEqual((fill['stored'], get['hits'], multiget['hits']), (3000, 4000, 4000 * 32))
+        for name, count in ('cmd_set', 3000), ('get_hits', 4000 * 33), ('get_misses', 0):
+            self.assertEqual(int(after[name]) - int(before[name]), count, name)
+        self.check(self.server.port, protocol, MIX)
+
+    def test_text(self):
+        self.check_here('text')
+
+    def test_meta(self):
+        self.check_here('meta')
+
+    def test_binary(self):
+        self.check_here('binary')
 
 
 class OtherHouses(ProtocolCase):
