@@ -83,7 +83,10 @@ inline constexpr Cas kCasMax = (Cas{1} << (63 - kCasShift)) - 1;  ///< of a chan
 class __attribute__((packed, aligned(2))) Item {
  public:
   // --- for everybody
-  [[nodiscard]] std::string_view key() const noexcept { return {bytes() + key_offset(), key_bytes()}; }
+  [[nodiscard]] std::string_view key() const noexcept {
+    const std::uint64_t w = word();
+    return {bytes() + key_offset(w), key_bytes(w)};
+  }
   [[nodiscard]] std::uint32_t client_flags() const noexcept { return has_client_flags() ? load32(flags_offset()) : 0; }
   [[nodiscard]] std::uint32_t value_bytes() const noexcept {
     return MR_UNLIKELY(is_chained()) ? load32(kChainAt) : value_bytes_;
@@ -163,11 +166,14 @@ class __attribute__((packed, aligned(2))) Item {
     set_state(static_cast<std::uint8_t>((state() & ~state::kKindMask) | static_cast<std::uint8_t>(kind)));
   }
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(state() & state::kKindMask); }
-  [[nodiscard]] std::uint32_t key_bytes() const noexcept { return static_cast<std::uint8_t>(word() >> 8); }
+  [[nodiscard]] std::uint32_t key_bytes() const noexcept { return key_bytes(word()); }
   [[nodiscard]] bool has_client_flags() const noexcept { return (state() & state::kHasFlags) != 0; }
   [[nodiscard]] bool has_time() const noexcept { return (word() & kHasTime) != 0; }
   [[nodiscard]] char* value() noexcept { return bytes() + value_offset(); }
-  [[nodiscard]] std::uint32_t value_offset() const noexcept { return key_offset() + key_bytes(); }
+  [[nodiscard]] std::uint32_t value_offset() const noexcept {
+    const std::uint64_t w = word();
+    return key_offset(w) + key_bytes(w);
+  }
 
   [[nodiscard]] std::uint32_t clock() const noexcept { return (state() & state::kClockMask) / state::kClockOne; }
   /// A hit: one step up to 3, and never a write once there is nothing to change.
@@ -221,9 +227,13 @@ class __attribute__((packed, aligned(2))) Item {
   [[nodiscard]] std::uint32_t given_cas_offset() const noexcept {
     return flags_offset() + (has_client_flags() ? kClientFlagsBytes : 0);
   }
-  [[nodiscard]] std::uint32_t key_offset() const noexcept {
-    return given_cas_offset() + (MR_UNLIKELY(has_given_cas()) ? kGivenCasBytes : 0);
+  [[nodiscard]] std::uint32_t key_offset() const noexcept { return key_offset(word()); }
+  /// The same of a first word that was loaded already: looking a key up asks for several things of one.
+  [[nodiscard]] std::uint32_t key_offset(std::uint64_t w) const noexcept {
+    return kItemHeaderBytes + ((w & kHasTime) != 0 ? kTimeBytes : 0) + (is_chained() ? kChainBytes : 0) +
+           ((w & state::kHasFlags) != 0 ? kClientFlagsBytes : 0) + ((w & kGivenCasBit) != 0 ? kGivenCasBytes : 0);
   }
+  [[nodiscard]] static std::uint32_t key_bytes(std::uint64_t w) noexcept { return static_cast<std::uint8_t>(w >> 8); }
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this); }
   [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this); }
   [[nodiscard]] std::uint32_t load32(std::uint32_t at) const noexcept {

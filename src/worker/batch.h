@@ -23,6 +23,7 @@ struct DatagramOp {
   char* room = nullptr;                           ///< the event's, for the longest datagram; null: there is none
   std::uint32_t request_bytes = 0;
   std::uint16_t request_id = 0;
+  bool is_plain_get = false;  ///< of the request, only `key` is written
 };
 
 struct Op {

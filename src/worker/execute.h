@@ -112,9 +112,14 @@ void Worker::execute_retrieval(const Operation& operation, Sink& sink) noexcept 
   if (MR_UNLIKELY(observes_)) {
     observe_get(operation, item, sink.connection_number());
   }
-  if (item == nullptr) {
-    return;
+  if (item != nullptr) {
+    tell_item(operation, item, sink);
   }
+}
+
+/// The item's line and value.
+template <typename Sink>
+void Worker::tell_item(const Operation& operation, const store::Item* item, Sink& sink) noexcept {
   const std::uint32_t value_bytes = item->value_bytes();
   const bool with_cas = operation.command == protocol::Command::Gets || operation.command == protocol::Command::Gats;
   const bool copies = value_bytes <= Sink::kCopiedBytesMax;

@@ -1,7 +1,8 @@
 // A datagram's commands become operations, and their reply datagrams (memcached's protocol.txt, "UDP protocol").
 //
 //   one key of ours, or one value for it   joins the batch beside the connections' operations; its answer is one
-//                                          datagram, written in place and gone with the turn
+//                                          datagram, written in place and gone with the turn. `get` of one key, which
+//                                          almost all datagrams are, has a short way of its own through all of this
 //   everything else                        an Exchange: a connection that lives for one datagram (exchange.h)
 //
 // Nothing here answers what is no request, and nobody outside --udp-allow gets more bytes than were sent in his name.
@@ -29,6 +30,13 @@ void write_header(char* at, protocol::UdpHeader header) noexcept {
   std::memcpy(at, bytes.data(), bytes.size());
 }
 
+DatagramOp datagram_op(const dataplane::Event& event, std::uint16_t request_id) noexcept {
+  return {.flow = event.flow,
+          .room = event.room.size() >= protocol::kUdpDatagramBytesMax ? event.room.data() : nullptr,
+          .request_bytes = static_cast<std::uint32_t>(event.bytes.size()),
+          .request_id = request_id};
+}
+
 }  // namespace
 
 // --- in
@@ -52,29 +60,43 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
     refused = policy.refused;
   }
   ++counters_.udp_requests;
-  const std::string_view commands = event.bytes.substr(protocol::kUdpHeaderBytes);
-  const auto request_bytes = static_cast<std::uint32_t>(event.bytes.size());
   if (batch_.is_full()) {
     execute_batch();
   }
-  Op& op = batch_.next();  // parsed into its place: almost all that come are one
+  const std::string_view key = protocol::ascii::plain_get_key(event.bytes.substr(protocol::kUdpHeaderBytes));
+  if (MR_LIKELY(!key.empty() && refused == 0)) {
+    const KeyHash hash = hash_key(key, shared_.hash_seed);
+    if (MR_LIKELY(owner_of(hash) == id_)) {
+      ++counters_.requests;
+      Op& op = batch_.add();
+      op.request.key = key;
+      op.hash = hash;
+      op.datagram = datagram_op(event, datagram.request_id);
+      op.datagram.is_plain_get = true;
+      op.is_remote = false;
+      return;
+    }
+  }
+  take_other_datagram(event, datagram.request_id, refused);
+}
+
+void Worker::take_other_datagram(const dataplane::Event& event, std::uint16_t request_id, CommandSet refused) noexcept {
+  const std::string_view commands = event.bytes.substr(protocol::kUdpHeaderBytes);
+  Op& op = batch_.next();  // parsed into its place: most that come are one
   const bool is_single = is_single_operation(commands, op.request);
   if (MR_LIKELY(is_single && (refused & set_of(op.request.command)) == 0)) {
     op.hash = hash_key(op.request.key, shared_.hash_seed);
     if (MR_LIKELY(owner_of(op.hash) == id_)) {
       ++counters_.requests;
       op.connection = nullptr;
-      op.datagram = {.flow = event.flow,
-                     .room = event.room.size() >= protocol::kUdpDatagramBytesMax ? event.room.data() : nullptr,
-                     .request_bytes = request_bytes,
-                     .request_id = datagram.request_id};
+      op.datagram = datagram_op(event, request_id);
       op.is_remote = false;
       batch_.add();
       return;
     }
   }
-  Exchange* const exchange =
-      begin_exchange({.flow = *event.flow, .request_id = datagram.request_id, .request_bytes = request_bytes});
+  Exchange* const exchange = begin_exchange(
+      {.flow = *event.flow, .request_id = request_id, .request_bytes = static_cast<std::uint32_t>(event.bytes.size())});
   if (exchange == nullptr) {
     return;
   }
@@ -91,7 +113,8 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
 /// One whole command on one key, classic text, and nothing behind it. Other dialects' replies may be too long for the
 /// one datagram that is written at once.
 bool Worker::is_single_operation(std::string_view commands, protocol::Request& request) noexcept {
-  if (MR_LIKELY(protocol::ascii::read_plain_get(commands, request))) {
+  if (const std::string_view key = protocol::ascii::plain_get_key(commands); !key.empty()) {
+    request = protocol::ascii::plain_get(key);
     return true;
   }
   if (commands.starts_with(protocol::binary::kRequestMagic)) {
@@ -357,6 +380,46 @@ void Worker::execute_datagram(const Op& op) noexcept {
   sink.finish();
 }
 
+/// The same for the datagram that almost all are, without what only others need.
+void Worker::execute_plain_get(Op& op) noexcept {
+  if (MR_UNLIKELY(observes_)) {
+    op.request = protocol::ascii::plain_get(op.request.key);
+    execute_datagram(op);
+    return;
+  }
+  const DatagramOp& datagram = op.datagram;
+  if (MR_UNLIKELY(datagram.room == nullptr) && !datagrams_out_.has_room()) {
+    submit_ops();
+  }
+  const std::string_view key = op.request.key;
+  const store::Item* item = partition_.get({key, op.hash}, now_s_);
+  char* const begin = MR_LIKELY(datagram.room != nullptr) ? datagram.room : datagrams_out_.room();
+  char* at = begin + protocol::kUdpHeaderBytes;
+  if (MR_LIKELY(item != nullptr)) {
+    const std::uint32_t value_bytes = item->value_bytes();
+    if (MR_UNLIKELY(value_bytes > kDatagramValueBytesMax || item->is_chained())) {
+      execute_plain_get_long_way(op, item);
+      return;
+    }
+    at = protocol::write_value_line(at, key, item->client_flags(), value_bytes);
+    std::memcpy(at, item->value(), value_bytes);
+    at += value_bytes;
+    std::memcpy(at, protocol::reply::kCrlf.data(), protocol::reply::kCrlf.size());
+    at += protocol::reply::kCrlf.size();
+  }
+  std::memcpy(at, protocol::reply::kEnd.data(), protocol::reply::kEnd.size());
+  at += protocol::reply::kEnd.size();
+  answer_at_once(datagram, static_cast<std::uint32_t>(at - begin));
+}
+
+/// Its value does not lie in one piece that one datagram holds. It has been found and counted.
+void Worker::execute_plain_get_long_way(Op& op, const store::Item* item) noexcept {
+  op.request = protocol::ascii::plain_get(op.request.key);
+  DatagramSink sink(*this, op);
+  tell_item({.command = op.request.command, .key = {op.request.key, op.hash}}, item, sink);
+  sink.finish();
+}
+
 /// `bytes` of the question's room, or of datagrams_out_'s, are the answer, but for the header.
 void Worker::answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept {
   if (MR_UNLIKELY(!may_answer(*datagram.flow, datagram.request_bytes, bytes))) {
@@ -365,7 +428,7 @@ void Worker::answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noe
   const protocol::UdpHeader header{.request_id = datagram.request_id, .sequence = 0, .total = 1};
   if (MR_LIKELY(datagram.room != nullptr)) {
     write_header(datagram.room, header);
-    queue_op({.kind = TxKind::SendDatagram, .room_bytes = bytes, .flow = datagram.flow});
+    queue_answer_in_room(datagram.flow, bytes);
     return;
   }
   write_header(datagrams_out_.room(), header);

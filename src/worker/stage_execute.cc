@@ -43,9 +43,13 @@ void Worker::execute_batch() noexcept {
     }
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    const Op& op = batch_[i];
+    Op& op = batch_[i];
     if (op.datagram.flow != nullptr) {
-      execute_datagram(op);
+      if (MR_LIKELY(op.datagram.is_plain_get)) {
+        execute_plain_get(op);
+      } else {
+        execute_datagram(op);
+      }
       continue;
     }
     const protocol::Request& request = op.request;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -160,6 +161,7 @@ class Worker final : private LoanReader {
 
   // --- stage_datagram.cc: a datagram's commands, and its answer
   void take_datagram(const dataplane::Event& event) noexcept;
+  void take_other_datagram(const dataplane::Event& event, std::uint16_t request_id, CommandSet refused) noexcept;
   [[nodiscard]] bool is_single_operation(std::string_view commands, protocol::Request& request) noexcept;
   [[nodiscard]] Exchange* begin_exchange(const Asker& asker) noexcept;
   void take_commands(Exchange& exchange, std::string_view commands) noexcept;
@@ -172,10 +174,18 @@ class Worker final : private LoanReader {
   void drop_exchanges() noexcept;
   [[nodiscard]] bool may_answer(const dataplane::DatagramFlow& flow, std::uint64_t request_bytes,
                                 std::uint64_t answer_bytes) noexcept {
-    return answer_bytes <= request_bytes || flow.peer == last_allowed_ || may_amplify(flow);
+    return answer_bytes <= request_bytes || is_last_allowed(flow.peer) || may_amplify(flow);
+  }
+  [[nodiscard]] bool is_last_allowed(const dataplane::IpBytes& peer) const noexcept {
+    std::uint64_t words[4];  // a comparison of arrays would call memcmp, for each answer
+    std::memcpy(words, peer.data(), 16);
+    std::memcpy(words + 2, last_allowed_.data(), 16);
+    return ((words[0] ^ words[2]) | (words[1] ^ words[3])) == 0;
   }
   [[nodiscard]] MR_COLD bool may_amplify(const dataplane::DatagramFlow& flow) noexcept;
   void execute_datagram(const Op& op) noexcept;
+  void execute_plain_get(Op& op) noexcept;
+  MR_COLD void execute_plain_get_long_way(Op& op, const store::Item* item) noexcept;
   void answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
 
   // --- stage_value.cc: a value that arrives in pieces
@@ -214,6 +224,8 @@ class Worker final : private LoanReader {
   void execute(const Operation& operation, Sink& sink) noexcept;
   template <typename Sink>
   void execute_retrieval(const Operation& operation, Sink& sink) noexcept;
+  template <typename Sink>
+  void tell_item(const Operation& operation, const store::Item* item, Sink& sink) noexcept;
   template <typename Sink>
   void commit(const Operation& operation, const store::Reservation& reservation, Sink& sink) noexcept;
   // execute_binary.h, admin/execute_binary_admin.cc: the same in the binary dialect
@@ -284,6 +296,12 @@ class Worker final : private LoanReader {
   void close_if_done(Connection& connection) noexcept;
   void request_close(Connection& connection) noexcept;
   void queue_op(const dataplane::TxOp& op) noexcept { ops_.push_back(op); }
+  void queue_answer_in_room(const dataplane::DatagramFlow* flow, std::uint32_t bytes) noexcept {
+    dataplane::TxOp& op = ops_.emplace_back();
+    op.kind = dataplane::TxKind::SendDatagram;
+    op.room_bytes = bytes;
+    op.flow = flow;
+  }
   void submit_ops() noexcept;
 
   // --- LoanReader: stage_reply.cc

@@ -28,6 +28,7 @@ struct SimOptions {
   std::uint32_t connections_max = 64;
   std::uint32_t datagram_lend_bytes_min = 0;
   std::vector<dataplane::IpPrefix> udp_allow{{.address = {}, .bits = 0}};  ///< every IPv6 address
+  std::vector<worker::ListenerPolicy> policies{};
 };
 
 class SimWorld {
@@ -37,6 +38,7 @@ class SimWorld {
     shared_.connections_max = options.connections_max;
     shared_.item_bytes_max = options.item_bytes_max;
     shared_.udp_allow = options.udp_allow;
+    shared_.policies = options.policies;
     for (WorkerId id = 0; id < options.workers; ++id) {
       cores_.push_back(std::make_unique<Core>(options, id));
       mesh_.join(id);

@@ -68,28 +68,22 @@ namespace millrace::protocol::ascii {
 #endif
 }
 
-/// True: `request` is the command. False: it may be in part written, and the session has to look.
-[[nodiscard]] inline bool read_plain_get(std::string_view commands, Request& request) noexcept {
+/// The key that `commands` ask for; none: the session has to look.
+[[nodiscard]] inline std::string_view plain_get_key(std::string_view commands) noexcept {
   constexpr std::string_view kVerb = "get ";
   constexpr std::size_t kAround = kVerb.size() + 2;
   if (commands.size() < kAround + 8 || commands.size() > kAround + kKeyBytesMax ||
       std::memcmp(commands.data(), kVerb.data(), kVerb.size()) != 0 ||
       std::memcmp(commands.data() + commands.size() - 2, "\r\n", 2) != 0) {
-    return false;
+    return {};
   }
-  const std::string_view key = commands.substr(kVerb.size(), commands.size() - kAround);
-  if (!are_graphic(key.data(), key.size())) {
-    return false;
-  }
-  request.command = Command::Get;
-  request.noreply = false;
-  request.ends_reply = true;
-  request.exptime = 0;
-  request.dialect = Dialect::Text;
-  request.extra_bytes = 0;
-  request.key = key;
-  request.value = {};  // what stood here may be of a set before, and would travel to another core with the get
-  return true;
+  const std::string_view key(commands.data() + kVerb.size(), commands.size() - kAround);
+  return are_graphic(key.data(), key.size()) ? key : std::string_view{};
+}
+
+/// The request for it.
+[[nodiscard]] constexpr Request plain_get(std::string_view key) noexcept {
+  return {.command = Command::Get, .key = key};
 }
 
 }  // namespace millrace::protocol::ascii
