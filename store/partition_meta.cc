@@ -242,8 +242,8 @@ ArithReply Partition::arith(const Key& key, const MetaArithArgs& args, Seconds n
     return item == nullptr ? ArithReply{Outcome::OutOfMemory} : ArithReply{Outcome::Stored, args.initial, item->cas()};
   }
   const Item& old = *item_at(slot.ref());
-  if (args.compare != 0 && old.value_bytes() != 0 && !old.is_chained() && old.cas() != args.compare) {
-    return {Outcome::Exists};  // what cannot be a number at all is told so first
+  if (args.compare != 0 && old.value_bytes() != 0 && old.cas() != args.compare) {
+    return {Outcome::Exists};  // of an empty value memcached says first that it is no number
   }
   ArithReply reply = arith(key, args.delta, args.is_decrement, now);
   if (reply.outcome != Outcome::Stored || !args.given_cas) {

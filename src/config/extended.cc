@@ -132,6 +132,16 @@ Result<void> parse_ext_slab_sizes(const std::string& text, Options& options) {
   }
 }
 
+Result<void> parse_ext_slab_automove(const std::string& text, Options& options) {
+  const auto number =
+      text.empty() ? Result<std::uint64_t>(1) : parse_number("-o slab_automove", text, 0, 2, "as its level");
+  if (!number) {
+    return std::unexpected(number.error());
+  }
+  options.automove = static_cast<std::uint32_t>(*number);
+  return {};
+}
+
 Result<void> parse_ext_hash_algorithm(const std::string& text, Options& options) {
   if (text == "xxh3") {
     return {};

@@ -13,5 +13,6 @@ Result<void> parse_extended(const std::string& text, Options& options);
 
 Result<void> parse_ext_slab_sizes(const std::string& text, Options& options);
 Result<void> parse_ext_hash_algorithm(const std::string& text, Options& options);
+Result<void> parse_ext_slab_automove(const std::string& text, Options& options);
 
 }  // namespace millrace::config

@@ -84,7 +84,7 @@ struct Options {
   bool crawls = true;                  ///< -o no_lru_crawler turns it off: expired items go when they are met
   std::uint32_t crawl_sleep_us = 100;  ///< -o lru_crawler_sleep
   std::uint32_t crawl_slots = 0;       ///< -o lru_crawler_tocrawl; 0: all
-  bool moves_pages = true;             ///< -o no_slab_automove turns it off
+  std::uint32_t automove = 1;          ///< -o slab_automove; 0: pages stay in their size classes
   // Workers
   std::optional<std::uint32_t> workers;  ///< -t; unset: one per core we may use
   std::vector<std::uint32_t> cores;      ///< --cores; empty: chosen by the plan

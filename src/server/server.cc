@@ -81,7 +81,7 @@ void fill_shared(worker::SharedState& shared, const config::Options& options, st
   shared.tunables.crawls = options.crawls;
   shared.tunables.crawl_sleep_us = options.crawl_sleep_us;
   shared.tunables.crawl_slots = options.crawl_slots;
-  shared.tunables.automove = options.moves_pages ? 1 : 0;
+  shared.tunables.automove = options.automove;
   shared.cas_enabled = options.cas_enabled;
   shared.shutdown_enabled = options.shutdown_enabled;
   shared.flush_enabled = options.flush_enabled;

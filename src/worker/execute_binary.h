@@ -166,9 +166,8 @@ void Worker::execute_binary_arith(const Operation& operation, const protocol::bi
       return;
     }
     if (item != nullptr && args.cas != 0 && args.cas != item->cas()) {
-      // memcached's order: what cannot be a number by its length is no number, whatever its cas.
-      const bool is_none = item->value_bytes() == 0 || item->is_chained();
-      answer.error(is_none ? protocol::binary::Status::NotNumeric : protocol::binary::Status::Exists);
+      // memcached's order: an empty value is no number, whatever its cas.
+      answer.error(item->value_bytes() == 0 ? protocol::binary::Status::NotNumeric : protocol::binary::Status::Exists);
       return;
     }
   }

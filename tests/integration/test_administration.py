@@ -3,6 +3,7 @@
 
 Answers are memcached 1.6.45's where it has the command; docs/compatibility.md lists what differs and why."""
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -21,12 +22,16 @@ ANSWERS = [
     (b'slabs reassign 1 2', b'NOSPARE source class has no spare pages'),
     (b'slabs reassign 1 1', b'SAME src and dst class are identical'),
     (b'slabs reassign 99 2', b'BADCLASS invalid src or dst class id'),
+    (b'slabs reassign 63 1', b'BADCLASS invalid src or dst class id'),
+    (b'slabs reassign 0 1', b'OK'),
+    (b'slabs reassign -1 0', b'OK'),
     (b'slabs reassign a b', b'CLIENT_ERROR bad command line format'),
     (b'slabs reassign 1 99999999999', b'CLIENT_ERROR bad command line format'),
     (b'slabs automove', b'ERROR'),
     (b'slabs automove x', b'CLIENT_ERROR bad command line format'),
     (b'slabs automove 5', b'ERROR'),
     (b'slabs automove 0', b'OK'),
+    (b'slabs automove 2', b'OK'),
     (b'slabs automove 1', b'OK'),
     (b'slabs automove window', b'CLIENT_ERROR bad command line format'),
     (b'slabs automove window 2', b'CLIENT_ERROR automove window too low or too high'),
@@ -42,6 +47,8 @@ ANSWERS = [
     (b'lru tune 10 25 0.1', b'ERROR'),
     (b'lru tune 60 25 0.1 2.0', b'ERROR hot and warm pcts must not exceed 80'),
     (b'lru tune 10 25 0.1 2.0', b'SERVER_ERROR there is no such thing to set in this server'),
+    (b'lru tune 10 25 0 2.0', b'ERROR hot/warm age factors must be greater than 0'),
+    (b'lru tune 10 25 0.1 -2', b'ERROR hot/warm age factors must be greater than 0'),
     (b'lru temp_ttl', b'ERROR'),
     (b'lru temp_ttl -1', b'OK'),
     (b'lru temp_ttl x', b'ERROR'),
@@ -408,7 +415,7 @@ class Dumps(ServerCase):
 
 @under_both
 class SetAtStart(ServerCase):
-    server_arguments = ['-m', '64', '-o', 'no_lru_crawler,lru_crawler_sleep=700,lru_crawler_tocrawl=9,no_slab_automove']
+    server_arguments = ['-m', '64', '-o', 'no_lru_crawler,lru_crawler_sleep=700,lru_crawler_tocrawl=9,slab_automove=0']
 
     def test_what_was_set_at_start_holds(self):
         self.skip_for_stand_in('its settings differ')
@@ -461,6 +468,52 @@ class PagesByHand(ServerCase):
         self.assertGreaterEqual(moved, 1)
         self.assertEqual(int(slabs[source + ':total_pages']), before - moved)
         self.assertEqual(int(c.stats()['slabs_moved']), moved)
+
+    def test_two_administrators_at_once(self):
+        """Who move pages against each other, while items come and go: each is answered, and no page is lost or made."""
+        self.skip_for_stand_in('its pages are 1 MiB')
+        c = self.connect()
+        fill(c, 40000)
+        slabs = c.stats(b'slabs')
+        classes = [n.split(':')[0].encode() for n in slabs if n.endswith(':total_pages')]
+        page_bytes = max(int(slabs['%d:chunk_size' % int(i)]) * int(slabs['%d:chunks_per_page' % int(i)]) for i in classes)
+        page_bytes = 1 << (page_bytes - 1).bit_length()
+
+        def held():
+            """Pages of all classes, of the index and of nobody."""
+            general, slabs = c.stats(), c.stats(b'slabs')
+            return (sum(int(n) for name, n in slabs.items() if name.endswith(':total_pages')) +
+                    int(general['slab_global_page_pool']) + int(general['hash_bytes']) // page_bytes)
+        before = held()
+        ids = sorted({*classes, b'20', b'21'}, key=int)
+        seed, wrong = self.prng.randrange(2**32), []
+
+        def move(number):
+            prng = random.Random(seed + number)
+            try:
+                with self.server.connect() as admin:
+                    for _ in range(150):
+                        a, b = prng.sample([*ids, b'0', b'-1'], 2)
+                        answer = admin.ask(b'slabs reassign %s %s\r\n' % (a, b))
+                        if answer not in (b'OK', b'NOSPARE source class has no spare pages', b'BADCLASS invalid src or dst class id'):
+                            wrong.append(answer)
+                        if answer.startswith(b'BADCLASS') != (b == b'-1'):
+                            wrong.append((a, b, answer))
+            except (OSError, Closed) as error:
+                wrong.append(repr(error))
+
+        threads = [threading.Thread(target=move, args=(i,)) for i in range(2)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            fill(c, 500)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        self.assertEqual(held(), before)
+        self.assertEqual(c.ask(b'flush_all\r\n'), b'OK')
+        fill(c, 1000)
+        self.assertEqual(c.value(b'k999'), b'v' * 10)
 
 
 class Tools(ServerCase):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import millrace_server
@@ -91,6 +92,48 @@ class TextLogin(AuthCase):
         self.assertEqual((stats['auth_cmds'], stats['auth_errors']), ('4', '2'))
         self.assertEqual(c.stats(b'settings')['auth_enabled_ascii'], self.path)
         self.end(self.server_, c)
+
+    def test_a_storm_of_reloads_while_logins_run(self):
+        """Two good files, a bad one and none, a SIGHUP for each: who is in all of them comes in at any moment, who is in none
+        never does, and the last file is what holds."""
+        self.skip_for_stand_in('1.6.18 reads the file while others compare')
+        rounds = 60 if not millrace_server.binary.is_sanitized else 15
+        refused, mayhap = b'CLIENT_ERROR authentication failure', (b'STORED', b'CLIENT_ERROR authentication failure')
+        wrong, is_over = [], threading.Event()
+
+        def log_in():
+            try:
+                while not is_over.is_set():
+                    with self.server_.connect() as c:
+                        answers = [c.ask(login(*who)) for who in ((b'alice', b'wrong'), (b'mallory', b'secret'))]
+                        answers.append(c.ask(login(b'alice', b'secret')))
+                        if answers != [refused, refused, b'STORED'] and not is_over.is_set():
+                            wrong.append(answers)
+                    with self.server_.connect() as c:
+                        if c.ask(login(b'eve', b'once')) not in mayhap:
+                            wrong.append('eve')
+            except (OSError, Closed) as error:
+                wrong.append(repr(error))
+
+        threads = [threading.Thread(target=log_in) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for i in range(rounds):
+            text = ['alice:secret\neve:once\n', 'zoe:else\nalice:secret\n', 'no colon\n', None][i % 4]
+            if text is None:
+                os.unlink(self.path)
+            else:
+                self.write(text)
+            self.server_.process.send_signal(signal.SIGHUP)
+        is_over.set()
+        self.write('alice:last\n')
+        self.reload(self.server_, lambda: self.wire(self.server_).ask(login(b'alice', b'last')) == b'STORED',
+                    'the last file is not in force')
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        self.assertEqual(self.wire(self.server_).ask(login(b'alice', b'secret')), refused)
+        self.end(self.server_, self.let_in(b'alice', b'last'))
 
     def test_commands_behind_the_login_are_obeyed(self):
         self.skip_for_stand_in('1.6.18 answers one line of several')

@@ -41,6 +41,7 @@ std::unique_ptr<AdminJob> make_dump_job(DumpForm form, std::uint64_t classes, st
 /// At most `slots` in each worker. Whoever makes it has set `is_crawling`; its end clears it.
 std::unique_ptr<AdminJob> make_crawl_job(std::uint64_t classes, std::uint64_t slots, std::uint32_t workers,
                                          Tunables& tunables);
+inline constexpr std::string_view kBadClasses = "BADCLASS invalid src or dst class id\r\n";
 /// A page from one class to another in each worker that has one to spare; 0: any, none.
 std::unique_ptr<AdminJob> make_move_page_job(std::uint32_t workers, std::uint32_t from, std::uint32_t to);
 /// Says something to each worker, and OK.

@@ -60,21 +60,25 @@ class TuneJob final : public AdminJob {
 class MovePageJob final : public AdminJob {
  public:
   MovePageJob(std::uint32_t workers, std::uint32_t from, std::uint32_t to)
-      : from_(from), to_(to), has_moved_(workers) {}
+      : from_(from), to_(to), are_classes_(workers), has_moved_(workers) {}
 
   void visit(Worker& worker) override {
     store::Partition& partition = worker.partition();
-    has_moved_[worker.id()].value =
-        from_ <= partition.classes() && to_ <= partition.classes() && partition.move_page(from_, to_, worker.now_s());
+    const bool are_classes = from_ <= partition.classes() && to_ <= partition.classes();
+    are_classes_[worker.id()].value = are_classes;
+    has_moved_[worker.id()].value = are_classes && partition.move_page(from_, to_, worker.now_s());
   }
   void finish(AdminReply& reply) override {
-    const bool any = std::any_of(has_moved_.begin(), has_moved_.end(), [](const Flag& f) { return f.value; });
-    reply.line(any ? protocol::reply::kOk : std::string_view{"NOSPARE source class has no spare pages\r\n"});
+    const auto any = [](const std::vector<Flag>& flags) { return std::ranges::any_of(flags, &Flag::value); };
+    reply.line(!any(are_classes_) ? kBadClasses
+               : !any(has_moved_) ? std::string_view{"NOSPARE source class has no spare pages\r\n"}
+                                  : protocol::reply::kOk);
   }
 
  private:
   std::uint32_t from_;
   std::uint32_t to_;
+  std::vector<Flag> are_classes_;
   std::vector<Flag> has_moved_;
 };
 

@@ -1,8 +1,8 @@
 // slabs, lru, lru_crawler, config: what they come to here. Answers are memcached 1.6.45's; where it tunes machinery
 // that we do not have, arguments are checked as it checks them and then we say that there is nothing to set.
 
+#include <algorithm>
 #include <bit>
-#include <charconv>
 #include <limits>
 #include <string>
 #include <vector>
@@ -112,22 +112,18 @@ Job answer_reassign(const Words& words, std::uint32_t workers, AdminReply& reply
     return say(reply, "SAME src and dst class are identical\r\n");
   }
   constexpr auto kLast = static_cast<std::int32_t>(store::kClassesMax);
-  if (from < -1 || from == 0 || from > kLast || to < 0 || to > kLast) {
-    return say(reply, "BADCLASS invalid src or dst class id\r\n");
+  if (from < -1 || from > kLast || to < 0 || to > kLast) {
+    return say(reply, kBadClasses);
   }
-  return make_move_page_job(workers, from == -1 ? 0 : static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to));
-}
-
-bool parse_ratio(std::string_view word) {
-  double ratio = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), ratio);
-  return error == std::errc{} && end == word.data() + word.size();
+  // -1 is any class, 0 the pages of none, which whoever needs one gets before those of any class.
+  return make_move_page_job(workers, static_cast<std::uint32_t>(std::max(from, 0)), static_cast<std::uint32_t>(to));
 }
 
 Job answer_automove(const Words& words, SharedState& shared, AdminReply& reply) {
   std::uint32_t number = 0;
+  double ratio = 0;
   if (words[1] == "ratio" || words[1] == "freeratio") {
-    return say(reply, words.size() > 2 && parse_ratio(words[2]) ? kNothingToSet : protocol::reply::kError);
+    return say(reply, words.size() > 2 && parse_number(words[2], ratio) ? kNothingToSet : protocol::reply::kError);
   }
   if (words[1] == "window") {
     if (words.size() < 3 || !parse_number(words[2], number)) {
@@ -202,9 +198,14 @@ void answer_lru(std::string_view arguments, AdminReply& reply) {
   } else if (what == "tune" && words.size() >= 5) {
     std::uint32_t hot = 0;
     std::uint32_t warm = 0;
-    if (parse_number(words[1], hot) && parse_number(words[2], warm) && parse_ratio(words[3]) && parse_ratio(words[4])) {
+    double hot_factor = 0;
+    double warm_factor = 0;
+    if (parse_number(words[1], hot) && parse_number(words[2], warm) && parse_number(words[3], hot_factor) &&
+        parse_number(words[4], warm_factor)) {
       answer = std::uint64_t{hot} + warm > 80 ? std::string_view{"ERROR hot and warm pcts must not exceed 80\r\n"}
-                                              : kNothingToSet;
+               : hot_factor <= 0 || warm_factor <= 0
+                   ? std::string_view{"ERROR hot/warm age factors must be greater than 0\r\n"}
+                   : kNothingToSet;
     }
   } else if (what == "temp_ttl" && words.size() >= 2) {
     std::int32_t ttl = 0;

@@ -88,8 +88,8 @@ constexpr WordCase kWords[] = {
     {"hash_algorithm=murmur3", Fate::Noted},
     {"slab_reassign", Fate::Noted},
     {"no_slab_reassign", Fate::Noted},
-    {"slab_automove", Fate::Noted},
-    {"slab_automove=2", Fate::Noted},
+    {"slab_automove=0", Fate::Obeyed},
+    {"slab_automove=2", Fate::Obeyed},
     {"no_slab_automove", Fate::Obeyed},
     {"slab_automove_ratio=0.8", Fate::Noted},
     {"slab_automove_window=30", Fate::Noted},
@@ -159,7 +159,7 @@ bool differ(const Options& a, const Options& b) {
     return std::tuple(o.workers, o.cores, o.may_oversubscribe, o.polls, o.cas_enabled, o.shutdown_enabled,
                       o.flush_enabled, o.dump_enabled, o.tracks_sizes, o.detail_enabled, o.prefix_delimiter,
                       o.verbosity, o.daemonizes, o.core_dumps, o.user, o.pid_file, o.protocol, o.wants_sasl,
-                      o.auth_file, o.watch_enabled, o.crawls, o.crawl_sleep_us, o.crawl_slots, o.moves_pages);
+                      o.auth_file, o.watch_enabled, o.crawls, o.crawl_sleep_us, o.crawl_slots, o.automove);
   };
   return fields(a) != fields(b) || more(a) != more(b);
 }

@@ -420,13 +420,16 @@ TEST(ParseCli, ExtendedWordsAreObeyed) {
   EXPECT_EQ(both.idle_timeout_s, 5U);
   EXPECT_TRUE(both.tracks_sizes);
   EXPECT_THAT(accepted({"-o", "hash_algorithm=xxh3"}).notes, IsEmpty());
+  EXPECT_THAT(accepted({"-o", "slab_automove"}).notes, IsEmpty());
+  EXPECT_EQ(accepted({"-o", "slab_automove=0,slab_automove"}).automove, 1U);
   EXPECT_THAT(accepted({"-o", "hash_algorithm=jenkins"}).notes, ElementsAre(HasSubstr("xxh3")));
 }
 
 TEST(ParseCli, ExtendedWordsAreRefusedWhenWrong) {
-  for (const char* word : {"", ",", "idle_timeout=1,", "frobnicate", "idle_timeout", "idle_timeout=", "idle_timeout=-1",
-                           "idle_timeout=x", "idle_timeout=31536001", "maxconns_fast=1", "hashpower=x", "hashpower",
-                           "hash_algorithm", "hash_algorithm=md5", "slab_automove_ratio=x", "modern=1", "=1"}) {
+  for (const char* word :
+       {"", ",", "idle_timeout=1,", "frobnicate", "idle_timeout", "idle_timeout=", "idle_timeout=-1", "idle_timeout=x",
+        "idle_timeout=31536001", "maxconns_fast=1", "hashpower=x", "hashpower", "hash_algorithm", "hash_algorithm=md5",
+        "slab_automove_ratio=x", "slab_automove=3", "slab_automove=x", "modern=1", "=1"}) {
     EXPECT_THAT(refused({"-o", word}), HasSubstr("-o")) << word;
   }
 }
