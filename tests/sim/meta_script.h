@@ -178,7 +178,7 @@ class MetaScript final : public ClientScript {
     if (value == nullptr) {
       return say_unless_quiet(line, "EN");
     }
-    const bool wins = is_new || (!value->has_won && (value->is_stale || (is_near && value->expires && touch > 2)));
+    const bool wins = is_new || (!value->has_won && (value->is_stale || (is_near && value->expires)));
     line.returned += std::string(value->has_won ? " Z" : "") + (value->is_stale ? " X" : "") + (wins ? " W" : "");
     if (wants_value && !is_same) {
       say(line, "VA " + std::to_string(value->bytes.size()));
@@ -362,7 +362,7 @@ class MetaScript final : public ClientScript {
     Line line = begin("ma", number_key());
     Value* old = find(line.key);
     const bool is_number = old == nullptr || !old->bytes.empty();
-    const bool is_wrong = is_number && maybe(6) && !compare(line, old);
+    const bool is_wrong = is_number && maybe(6) && !compare(line, old) && old != nullptr;
     const bool vivifies = !maybe(3);
     const std::uint64_t initial = maybe(2) ? 0 : random_() >> draw(64);
     if (vivifies) {
@@ -387,7 +387,7 @@ class MetaScript final : public ClientScript {
       expected_ += "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
       return;
     }
-    if (old != nullptr && is_wrong) {
+    if (is_wrong) {
       return say(line, "EX");
     }
     const std::string number =
@@ -399,6 +399,9 @@ class MetaScript final : public ClientScript {
     if (old == nullptr) {
       values_[line.key] = {.bytes = number, .cas = cas, .was_read = std::nullopt};
       return;
+    }
+    if (number.size() > old->bytes.size()) {  // a new value, of which nothing was said yet
+      old->is_stale = old->has_won = false;
     }
     // What is stored never gets shorter.
     old->bytes = number + std::string(old->bytes.size() - std::min(number.size(), old->bytes.size()), ' ');

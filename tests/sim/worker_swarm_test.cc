@@ -8,6 +8,7 @@
 
 #include "sim/binary_script.h"
 #include "sim/client_script.h"
+#include "sim/meta_script.h"
 #include "support/seed.h"
 #include "support/sim_world.h"
 
@@ -42,6 +43,8 @@ std::vector<Actor> open_actors(SimWorld& world, std::uint32_t count, std::uint32
     const std::string prefix = "c" + std::to_string(i) + ":";
     if (i % 3 == 1) {
       actor.script = std::make_unique<BinaryScript>(world.random()(), prefix);
+    } else if (i % 3 == 2) {
+      actor.script = std::make_unique<MetaScript>(world.random()(), prefix);
     } else {
       actor.script = std::make_unique<TextScript>(world.random()(), prefix);
     }
