@@ -68,6 +68,22 @@ foreach ([0, 1, 1023, 65536, 524288, 1024 * 1024 - 512] as $size) {
   check("set $size", $m->set('size', $value), true);
   check("get $size", $m->get('size') === $value, true);
 }
+// Its sessions: locked, read, written and unlocked.
+if ($argv[3] != 'binary' && $argv[2] != '0') {
+  ini_set('session.save_handler', 'memcache');
+  ini_set('session.save_path', "tcp://$argv[1]:$argv[2]");
+  ini_set('session.use_cookies', '0');
+  ini_set('session.cache_limiter', '');
+  check('session', session_start(), true);
+  $id = session_id();
+  $_SESSION['cart'] = ['milk', 2];
+  session_write_close();
+  $_SESSION = [];
+  session_id($id);
+  check('session again', session_start(), true);
+  check('what is in it', $_SESSION['cart'], ['milk', 2]);
+  check('session ends', session_destroy(), true);
+}
 $ugly = "\0\r\nEND\r\n\xff VALUE a 0 1\r\n";
 check('ugly', $m->set('ugly', $ugly), true);
 check('ugly get', $m->get('ugly'), $ugly);
