@@ -21,25 +21,7 @@ IndexSlot Partition::find_live(const Key& key, Seconds now) noexcept {
   return slot;
 }
 
-const Item* Partition::get(const Key& key, Seconds now) noexcept {
-  advance(now);
-  ++counters_.cmd_get;
-  const IndexSlot slot = index_.find(key);
-  if (!slot) {
-    ++counters_.get_misses;
-    return nullptr;
-  }
-  Item* item = item_at(slot.ref());
-  if (MR_UNLIKELY(is_dead(*item, now))) {
-    drop_dead(key, slot, now);
-    ++counters_.get_misses;
-    return nullptr;
-  }
-  note_hit(*item);
-  ++counters_.get_hits;
-  ++class_stats_[class_of(*item)].get_hits;
-  return item;
-}
+const Item* Partition::get(const Key& key, Seconds now) noexcept { return get_here(key, now); }
 
 const Item* Partition::peek(const Key& key, Seconds now) noexcept {
   advance(now);

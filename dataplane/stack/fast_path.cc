@@ -7,7 +7,9 @@
 //   0            6            12   14        16       18   20    22    23   24       26        30             34
 //   | to (6)     | from (6)   |type|45 | tos | length | id | frag | ttl | 17 | sum    | source  | destination  | UDP
 //   |------ word 0 ------|------- word 1 ----|-------- word 2 ------------|-------- word 3 ----------|-- 4 --|
+#include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "dataplane/stack/host_stack.h"
 #include "dataplane/udp/output.h"
@@ -96,6 +98,10 @@ std::size_t HostStack::take_burst(Instant now, std::span<Datagram> out) noexcept
   return count;
 }
 
+bool HostStack::is_other_own_v4(std::uint32_t word) const noexcept {
+  return std::ranges::any_of(std::span(own_v4_).first(own_v4_count_), [&](std::uint32_t own) { return own == word; });
+}
+
 inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagram& out) noexcept {
   const std::span<std::byte> frame = packet.first();
   const std::uint16_t vlan = packet.rx.has_vlan ? packet.rx.vlan_tci & wire::kVlanIdMask : 0;
@@ -129,9 +135,9 @@ inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagr
   const std::uint16_t peer_port = network(static_cast<std::uint16_t>(word4));
   const std::uint16_t own_port = network(static_cast<std::uint16_t>(word4 >> 16));
   const std::uint16_t udp_bytes = network(static_cast<std::uint16_t>(word4 >> 32));
-  const auto socket = udp_ports_.find(own_port);
+  const std::uint16_t socket = udp_ports_.find_or_none(own_port);
   if (MR_UNLIKELY(!is_own_v4(destination) || udp_bytes < wire::kUdpBytes || udp_bytes > ip_bytes - wire::kIpv4Bytes ||
-                  peer_port == 0 || !socket)) {
+                  peer_port == 0 || socket == udp::PortTable::kNone)) {
     return false;
   }
   const std::byte* udp = at + kUdpAt;
@@ -148,7 +154,7 @@ inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagr
   out.flow.destination = wire::IpAddress::v4_of(destination);
   out.flow.source_port = peer_port;
   out.flow.destination_port = own_port;
-  out.socket = *socket;
+  out.socket = socket;
   out.was_summed = was_summed;
   out.bytes = {udp + wire::kUdpBytes, udp_bytes - wire::kUdpBytes};
   // Headers of the answer fit before it.

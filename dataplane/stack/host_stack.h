@@ -166,13 +166,11 @@ class HostStack {
                              std::uint32_t ip_bytes) const noexcept {
     return path.peer == peer && now < path.usable_until && path.epoch == epoch() && ip_bytes <= path.mtu;
   }
+  /// Almost always it is the first.
   [[nodiscard]] bool is_own_v4(std::uint32_t word) const noexcept {
-    bool is_ours = false;
-    for (std::size_t i = 0; i < own_v4_count_; ++i) {
-      is_ours |= own_v4_[i] == word;
-    }
-    return is_ours;
+    return MR_LIKELY(own_v4_[0] == word) ? own_v4_count_ > 0 : is_other_own_v4(word);
   }
+  [[nodiscard]] MR_COLD bool is_other_own_v4(std::uint32_t word) const noexcept;
   void write_headers(buf::Packet& packet, const Path& path, const PlainFlow& flow, std::uint16_t udp_bytes,
                      std::uint16_t udp_sum) const noexcept;
   [[nodiscard]] std::uint32_t epoch() const noexcept { return neighbors_.epoch() + path_mtu_.epoch(); }
@@ -235,7 +233,18 @@ class HostStack {
   [[nodiscard]] bool has_fresh(Instant now) noexcept { return MR_LIKELY(tx_end_ < tx_ready_) || make_fresh(now); }
   bool make_fresh(Instant now) noexcept;
   bool enqueue(Instant now, buf::Packet& packet) noexcept;
-  bool enqueue_answer(Instant now, std::size_t frame) noexcept;
+  /// An answer leaves from the packet its question came in. Almost always the questions of a burst are answered in
+  /// order, and then none of them is moved; nor is any put before what the port did not take.
+  bool enqueue_answer(Instant now, std::size_t frame) noexcept {
+    if (answers_begin_ == answers_end_) {
+      answers_begin_ = answers_end_ = frame;
+    }
+    if (MR_LIKELY(frame == answers_end_ && tx_begin_ == tx_end_)) {
+      ++answers_end_;
+      return true;
+    }
+    return enqueue(now, rx_[frame]);
+  }
   void flush_answers(Instant now) noexcept;
   void make_room(Instant now) noexcept;
   void release_fresh() noexcept;

@@ -43,6 +43,10 @@ std::optional<wire::IpAddress> address_of(const dataplane::Endpoint& endpoint) n
   return std::nullopt;
 }
 
+std::string_view text_of(std::span<const std::byte> bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 std::string text_of(const wire::IpAddress& address, std::uint16_t port) {
   char digits[INET6_ADDRSTRLEN] = "?";
   if (address.is_v4()) {
@@ -166,9 +170,20 @@ std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept 
   const std::size_t got =
       stack_.poll(now, std::span(datagrams_).first(std::min(datagrams_.size(), out.size() - count)));
   const std::size_t before = count;
+  std::uint64_t bytes = 0;
+  std::size_t served = 0;
   for (std::size_t i = 0; i < got; ++i) {
-    count += tell(datagrams_[i], flows_[i], out[count]) ? 1 : 0;
+    const Datagram& datagram = datagrams_[i];
+    if (MR_LIKELY(datagram.socket < listeners_)) {
+      tell_server(datagram, flows_[i].flow, out[count++]);
+      bytes += datagram.bytes.size();
+      ++served;
+    } else {
+      count += tell_client(datagram, out[count]) ? 1 : 0;
+    }
   }
+  counters_.datagrams_received += served;
+  counters_.bytes_received += bytes;
   counters_.receive_buffers_lent = count - before;
   if (MR_UNLIKELY(now >= show_at_)) {
     show_counters(now);
@@ -181,24 +196,24 @@ std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept 
   return count + tell_closed(out.subspan(count));
 }
 
-bool StackTransport::tell(const Datagram& datagram, dataplane::DatagramFlow& flow, Event& event) noexcept {
-  const std::string_view bytes(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
-  if (datagram.socket < listeners_) {
-    const auto socket = static_cast<std::uint16_t>(options_.socket_base + datagram.socket);
-    flow = {.peer = datagram.flow.source.bytes,
-            .local = datagram.flow.destination.bytes,
-            .peer_port = datagram.flow.source_port,
-            .local_port = datagram.flow.destination_port,
-            .socket = socket};
-    event = {.kind = EventKind::Datagram,
-             .listener = socket,
-             .bytes = bytes,
-             .flow = &flow,
-             .room = {reinterpret_cast<char*>(datagram.room.data()), datagram.room.size()}};
-    ++counters_.datagrams_received;
-    counters_.bytes_received += bytes.size();
-    return true;
-  }
+inline void StackTransport::tell_server(const Datagram& datagram, dataplane::DatagramFlow& flow,
+                                        Event& event) const noexcept {
+  const auto socket = static_cast<std::uint16_t>(options_.socket_base + datagram.socket);
+  flow.peer = datagram.flow.source.bytes;
+  flow.local = datagram.flow.destination.bytes;
+  flow.peer_port = datagram.flow.source_port;
+  flow.local_port = datagram.flow.destination_port;
+  flow.socket = socket;
+  event = {.kind = EventKind::Datagram,
+           .listener = socket,
+           .bytes = text_of(datagram.bytes),
+           .flow = &flow,
+           .room = {reinterpret_cast<char*>(datagram.room.data()), datagram.room.size()}};
+}
+
+/// False: it is not told.
+bool StackTransport::tell_client(const Datagram& datagram, Event& event) noexcept {
+  const std::string_view bytes = text_of(datagram.bytes);
   const std::uint32_t slot = slot_of_[datagram.socket];
   Connection& connection = connections_[slot];
   if (datagram.flow.source_port != connection.flow.destination_port ||
@@ -309,7 +324,12 @@ void StackTransport::take_refusals() noexcept {
 void StackTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
   for (const TxOp& op : ops) {
     if (MR_LIKELY(op.kind == TxKind::SendDatagram)) {
-      send_datagram(now, op);
+      ++datagrams_asked_;
+      if (MR_LIKELY(op.room_bytes != 0)) {
+        (void)stack_.answer(now, question_of(op), op.room_bytes);
+      } else {
+        send_datagram(now, op);
+      }
       continue;
     }
     if (op.kind == TxKind::Send) {
@@ -339,15 +359,15 @@ void StackTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
   stack_.flush(now);
 }
 
+/// What an answer in its question's room is about: the flow is the event's own.
+inline const Datagram& StackTransport::question_of(const TxOp& op) const noexcept {
+  const auto question = static_cast<std::size_t>(reinterpret_cast<const Told*>(op.flow) - flows_.data());
+  MR_ASSERT(question < flows_.size() && op.slices.empty() && op.token == 0);
+  return datagrams_[question];
+}
+
 void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {
-  ++datagrams_asked_;
   const dataplane::DatagramFlow& flow = *op.flow;
-  if (MR_LIKELY(op.room_bytes != 0)) {
-    const std::ptrdiff_t question = &flow - flows_.data();
-    MR_ASSERT(question >= 0 && question < std::ssize(flows_) && op.slices.empty() && op.token == 0);
-    (void)stack_.answer(now, datagrams_[static_cast<std::size_t>(question)], op.room_bytes);
-    return;
-  }
   const Sent sent = stack_.send(now, {.flow = {.source = address_of(flow.local),
                                                .destination = address_of(flow.peer),
                                                .source_port = flow.local_port,

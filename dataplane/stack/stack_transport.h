@@ -75,6 +75,11 @@ class StackTransport final : public dataplane::Transport {
     std::deque<std::string> held{};  ///< those handed back, then what came while paused
   };
 
+  /// In a line of its own, so that its number is found without a division.
+  struct alignas(kCacheLineBytes) Told {
+    dataplane::DatagramFlow flow{};
+  };
+
   StackTransport(port::FramePort& port, const ip::HostAddresses& addresses, const StackTransportOptions& options);
 
   // Events
@@ -83,12 +88,14 @@ class StackTransport final : public dataplane::Transport {
   [[nodiscard]] std::size_t tell_held(std::span<dataplane::Event> out) noexcept;
   void open_waiting(Instant now) noexcept;
   [[nodiscard]] std::size_t tell_closed(std::span<dataplane::Event> out) noexcept;
-  [[nodiscard]] bool tell(const Datagram& datagram, dataplane::DatagramFlow& flow, dataplane::Event& event) noexcept;
+  void tell_server(const Datagram& datagram, dataplane::DatagramFlow& flow, dataplane::Event& event) const noexcept;
+  [[nodiscard]] bool tell_client(const Datagram& datagram, dataplane::Event& event) noexcept;
   void take_refusals() noexcept;
   void count_idle(Instant now) noexcept;
   void show_counters(Instant now) noexcept;
 
   // Operations
+  [[nodiscard]] const Datagram& question_of(const dataplane::TxOp& op) const noexcept;
   void send_datagram(Instant now, const dataplane::TxOp& op) noexcept;
   void send(Instant now, const dataplane::TxOp& op) noexcept;
   void pause(Connection& connection, std::string_view unconsumed) noexcept;
@@ -110,8 +117,8 @@ class StackTransport final : public dataplane::Transport {
   mutable dataplane::TransportCounters counters_;
 
   std::array<Datagram, HostStack::kBurst> datagrams_{};
-  std::array<dataplane::DatagramFlow, HostStack::kBurst> flows_{};
-  std::vector<dataplane::Event> pending_;  ///< to be told, before anything that comes
+  std::array<Told, HostStack::kBurst> flows_{};  ///< by the same index
+  std::vector<dataplane::Event> pending_;        ///< to be told, before anything that comes
   std::size_t pending_begin_ = 0;
   std::vector<Connection> connections_;
   std::vector<std::uint32_t> free_;

@@ -65,19 +65,6 @@ void HostStack::release_fresh() noexcept {
   tx_ready_ = tx_end_;
 }
 
-/// An answer leaves from the packet its question came in. Almost always the questions of a burst are answered in order,
-/// and then none of them is moved; nor is any put before what the port did not take.
-bool HostStack::enqueue_answer(Instant now, std::size_t frame) noexcept {
-  if (answers_begin_ == answers_end_) {
-    answers_begin_ = answers_end_ = frame;
-  }
-  if (MR_LIKELY(frame == answers_end_ && tx_begin_ == tx_end_)) {
-    ++answers_end_;
-    return true;
-  }
-  return enqueue(now, rx_[frame]);
-}
-
 void HostStack::flush_answers(Instant now) noexcept {
   const std::span<buf::Packet> answers = std::span(rx_).subspan(answers_begin_, answers_end_ - answers_begin_);
   answers_begin_ = answers_end_;  // first: what is queued below may flush

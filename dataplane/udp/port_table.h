@@ -37,12 +37,14 @@ class PortTable {
     socket_of_[port] = kNone;
   }
   [[nodiscard]] std::optional<std::uint16_t> find(std::uint16_t port) const noexcept {
-    const std::uint16_t socket = socket_of_[port];
+    const std::uint16_t socket = find_or_none(port);
     return socket == kNone ? std::nullopt : std::optional(socket);
   }
+  /// The same; kNone: it is closed.
+  static constexpr std::uint16_t kNone = 0xffff;
+  [[nodiscard]] std::uint16_t find_or_none(std::uint16_t port) const noexcept { return socket_of_[port]; }
 
  private:
-  static constexpr std::uint16_t kNone = 0xffff;
   std::vector<std::uint16_t> socket_of_;  ///< by port
   std::vector<std::uint16_t> free_;
   std::size_t count_ = 0;

@@ -17,13 +17,11 @@ namespace millrace::wire {
   return sum + (sum < a ? 1 : 0);
 }
 
-/// 64 bits of a sum to 16.
+/// 64 bits of a sum to 16. A half is added to the other and its carry comes round: of a number and the same with its
+/// halves exchanged, the upper half of the sum is that.
 [[nodiscard]] constexpr std::uint16_t fold_ones(std::uint64_t sum) noexcept {
-  sum = (sum & 0xffff'ffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(sum);
+  const auto half = static_cast<std::uint32_t>((sum + std::rotr(sum, 32)) >> 32);
+  return static_cast<std::uint16_t>((half + std::rotr(half, 16)) >> 16);
 }
 
 /// The bytes' words as they lie in memory, summed, as if zeros followed (RFC 1071 2.B: byte order does not matter until

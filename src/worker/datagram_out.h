@@ -18,6 +18,11 @@
 
 namespace millrace::worker {
 
+inline void write_udp_header(char* at, protocol::UdpHeader header) noexcept {
+  const auto bytes = protocol::udp_header_bytes(header);
+  std::memcpy(at, bytes.data(), bytes.size());
+}
+
 class DatagramOut {
  public:
   /// Room for one more datagram, however it is made up.

@@ -213,7 +213,12 @@ bool Worker::poll_transport(bool may_sleep, bool did_something) noexcept {
     }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    take_event(events_[i]);
+    const dataplane::Event& event = events_[i];
+    if (event.kind == dataplane::EventKind::Datagram) {
+      take_datagram(event);
+    } else {
+      take_event(event);
+    }
   }
   return count > 0;
 }
@@ -221,10 +226,6 @@ bool Worker::poll_transport(bool may_sleep, bool did_something) noexcept {
 void Worker::take_event(const dataplane::Event& event) noexcept {
   if (event.kind == dataplane::EventKind::Opened) {
     open_connection(event);
-    return;
-  }
-  if (event.kind == dataplane::EventKind::Datagram) {
-    take_datagram(event);
     return;
   }
   if (event.kind == dataplane::EventKind::Released && !event.conn.is_valid()) {

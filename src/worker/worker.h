@@ -146,6 +146,7 @@ class Worker final : private LoanReader {
   std::uint32_t serve_asks_from(WorkerId from) noexcept;
   void serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept;
   bool poll_transport(bool may_sleep, bool did_something) noexcept;
+  /// But for a Datagram.
   void take_event(const dataplane::Event& event) noexcept;
   void open_connection(const dataplane::Event& event) noexcept;
   [[nodiscard]] bool admits(Connection& connection) noexcept;
@@ -187,6 +188,7 @@ class Worker final : private LoanReader {
   void execute_plain_get(Op& op) noexcept;
   MR_COLD void execute_plain_get_long_way(Op& op, const store::Item* item) noexcept;
   void answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
+  void answer_in_room(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
 
   // --- stage_value.cc: a value that arrives in pieces
   void begin_value(Connection& connection, const protocol::Request& request) noexcept;
@@ -296,12 +298,6 @@ class Worker final : private LoanReader {
   void close_if_done(Connection& connection) noexcept;
   void request_close(Connection& connection) noexcept;
   void queue_op(const dataplane::TxOp& op) noexcept { ops_.push_back(op); }
-  void queue_answer_in_room(const dataplane::DatagramFlow* flow, std::uint32_t bytes) noexcept {
-    dataplane::TxOp& op = ops_.emplace_back();
-    op.kind = dataplane::TxKind::SendDatagram;
-    op.room_bytes = bytes;
-    op.flow = flow;
-  }
   void submit_ops() noexcept;
 
   // --- LoanReader: stage_reply.cc

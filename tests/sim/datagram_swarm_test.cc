@@ -184,6 +184,9 @@ TEST(DatagramSwarm, PlainGetsAreServedAsTheLongWayDoes) {
       plain.transport(0).datagram(flow, datagram);
       general.transport(0).datagram(flow, datagram);
     }
+    const Duration passes = milliseconds(static_cast<std::int64_t>(random() % 20));
+    plain.clock().advance(passes);
+    general.clock().advance(passes);
     for (int i = 0; i < 3; ++i) {
       plain.step();
       general.step();
@@ -208,6 +211,7 @@ TEST(DatagramSwarm, PlainGetsAreServedAsTheLongWayDoes) {
   }
   EXPECT_GT(served.partition().counters().get_hits, 10'000U);
   EXPECT_GT(served.partition().counters().get_misses, 1'000U);
+  EXPECT_GT(served.partition().counters().get_expired, 0U);
   EXPECT_GT(served.counters().udp_drop_amplifies, 100U);
   served.partition().check();
 }

@@ -1,0 +1,175 @@
+// Datagrams that are answered at once: an operation of theirs meets the store, and its reply is one datagram, written
+// where it leaves from.
+
+#include <cstring>
+
+#include "protocol/ascii/plain_get.h"
+#include "protocol/udp_frame.h"
+#include "worker/execute.h"
+#include "worker/worker.h"
+
+namespace millrace::worker {
+
+using dataplane::TxKind;
+
+/// Where the reply of a DatagramOp goes: into the room its question came with or into the turn's datagrams, or, when it
+/// turns out to be a large value, into an exchange.
+class DatagramSink {
+ public:
+  DatagramSink(Worker& worker, const Op& op) noexcept
+      : worker_(worker),
+        op_(op),
+        at_((op.datagram.room != nullptr ? op.datagram.room : worker.datagrams_out_.room()) +
+            protocol::kUdpHeaderBytes) {}
+
+  static constexpr std::uint32_t kCopiedBytesMax = kDatagramValueBytesMax;
+
+  /// It belongs to no connection.
+  [[nodiscard]] static std::int64_t connection_number() noexcept { return -1; }
+
+  [[nodiscard]] char* room([[maybe_unused]] std::uint32_t bytes) noexcept {
+    MR_DCHECK(used_ + bytes <= protocol::kUdpBodyBytesMax);
+    return at_ + used_;
+  }
+  void commit(std::uint32_t bytes) noexcept { used_ += bytes; }
+  void line(std::string_view text) noexcept {
+    if (!op_.request.noreply) {
+      std::memcpy(room(static_cast<std::uint32_t>(text.size())), text.data(), text.size());
+      commit(static_cast<std::uint32_t>(text.size()));
+    }
+  }
+  void lend(const store::Item* item, store::ItemRef pin, std::uint32_t value_bytes, bool ends_line) noexcept {
+    const Loan loan{.item = item, .ref = pin, .owner = worker_.id_, .value_bytes = value_bytes};
+    exchange_ = worker_.begin_exchange({.flow = *op_.datagram.flow,
+                                        .request_id = op_.datagram.request_id,
+                                        .request_bytes = op_.datagram.request_bytes});
+    if (exchange_ == nullptr) {
+      worker_.give_back(loan);
+      used_ = 0;
+      is_dropped_ = true;
+      return;
+    }
+    exchange_->replies.append(worker_.memory_, {at_, used_});
+    exchange_->replies.append_loan(worker_.memory_, loan);
+    if (ends_line) {
+      exchange_->replies.append(worker_.memory_, protocol::reply::kCrlf);
+    }
+  }
+  void finish() noexcept {
+    const std::string_view end =
+        protocol::is_retrieval(op_.request.command) ? protocol::reply::kEnd : std::string_view{};
+    if (MR_UNLIKELY(exchange_ != nullptr)) {
+      exchange_->replies.append(worker_.memory_, end);
+      worker_.want_send(*exchange_);
+      return;
+    }
+    if (!end.empty()) {
+      std::memcpy(at_ + used_, end.data(), end.size());
+      used_ += static_cast<std::uint32_t>(end.size());
+    }
+    if (used_ > 0 && !is_dropped_) {
+      worker_.answer_at_once(op_.datagram, used_ + protocol::kUdpHeaderBytes);
+    }
+  }
+
+ private:
+  Worker& worker_;
+  const Op& op_;
+  char* const at_;
+  std::uint32_t used_ = 0;
+  Exchange* exchange_ = nullptr;
+  bool is_dropped_ = false;
+};
+
+/// `bytes` of the question's room are the answer. These go down some at a time: what a driver writes into a ring takes
+/// a while to get there, and the next answers are made meanwhile.
+inline void Worker::answer_in_room(const DatagramOp& datagram, std::uint32_t bytes) noexcept {
+  if (MR_UNLIKELY(!may_answer(*datagram.flow, datagram.request_bytes, bytes))) {
+    return;
+  }
+  write_udp_header(datagram.room, {.request_id = datagram.request_id});
+  dataplane::TxOp& op = ops_.emplace_back();
+  op.kind = TxKind::SendDatagram;
+  op.room_bytes = bytes;
+  op.flow = datagram.flow;
+  if (ops_.size() >= kAnswersPerSubmit) {
+    submit_ops();
+  }
+}
+
+void Worker::execute_datagram(const Op& op) noexcept {
+  if (op.datagram.room == nullptr && MR_UNLIKELY(!datagrams_out_.has_room())) {
+    submit_ops();
+  }
+  DatagramSink sink(*this, op);
+  const protocol::Request& request = op.request;
+  execute({.command = request.command,
+           .key = {request.key, op.hash},
+           .flags = request.flags,
+           .expires_at = expiry_of(request.exptime),
+           .number = request.number,
+           .value = request.value},
+          sink);
+  sink.finish();
+}
+
+/// The same for the datagram that almost all are, without what only others need.
+void Worker::execute_plain_get(Op& op) noexcept {
+  if (MR_UNLIKELY(observes_)) {
+    op.request = protocol::ascii::plain_get(op.request.key);
+    execute_datagram(op);
+    return;
+  }
+  const DatagramOp& datagram = op.datagram;
+  if (MR_UNLIKELY(datagram.room == nullptr) && !datagrams_out_.has_room()) {
+    submit_ops();
+  }
+  const std::string_view key = op.request.key;
+  const store::Item* item = partition_.get_here({key, op.hash}, now_s_);
+  char* const begin = MR_LIKELY(datagram.room != nullptr) ? datagram.room : datagrams_out_.room();
+  char* at = begin + protocol::kUdpHeaderBytes;
+  if (MR_LIKELY(item != nullptr)) {
+    const std::uint32_t value_bytes = item->value_bytes();
+    if (MR_UNLIKELY(value_bytes > kDatagramValueBytesMax || item->is_chained())) {
+      execute_plain_get_long_way(op, item);
+      return;
+    }
+    at = protocol::write_value_line(at, key, item->client_flags(), value_bytes);
+    std::memcpy(at, item->value(), value_bytes);
+    at += value_bytes;
+    std::memcpy(at, protocol::reply::kCrlf.data(), protocol::reply::kCrlf.size());
+    at += protocol::reply::kCrlf.size();
+  }
+  std::memcpy(at, protocol::reply::kEnd.data(), protocol::reply::kEnd.size());
+  at += protocol::reply::kEnd.size();
+  const auto bytes = static_cast<std::uint32_t>(at - begin);
+  if (MR_LIKELY(datagram.room != nullptr)) {
+    answer_in_room(datagram, bytes);
+  } else {
+    answer_at_once(datagram, bytes);
+  }
+}
+
+/// Its value does not lie in one piece that one datagram holds. It has been found and counted.
+void Worker::execute_plain_get_long_way(Op& op, const store::Item* item) noexcept {
+  op.request = protocol::ascii::plain_get(op.request.key);
+  DatagramSink sink(*this, op);
+  tell_item({.command = op.request.command, .key = {op.request.key, op.hash}}, item, sink);
+  sink.finish();
+}
+
+/// `bytes` of the question's room, or of datagrams_out_'s, are the answer, but for the header.
+void Worker::answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept {
+  if (MR_LIKELY(datagram.room != nullptr)) {
+    answer_in_room(datagram, bytes);
+    return;
+  }
+  if (MR_UNLIKELY(!may_answer(*datagram.flow, datagram.request_bytes, bytes))) {
+    return;
+  }
+  write_udp_header(datagrams_out_.room(), {.request_id = datagram.request_id});
+  datagrams_out_.keep(bytes);
+  queue_op({.kind = TxKind::SendDatagram, .slices = datagrams_out_.take_datagram(), .flow = datagram.flow});
+}
+
+}  // namespace millrace::worker
