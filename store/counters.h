@@ -6,8 +6,8 @@
 
 namespace millrace::store {
 
-/// Totals of a partition; the names are those of memcached's `stats`. Levels (curr_items, bytes, payload_bytes, pins,
-/// reservations) go up and down, the rest only up.
+/// Totals of a partition; the names are those of memcached's `stats`. Levels (curr_items, bytes, payload_bytes,
+/// large_items, large_bytes, pins, reservations) go up and down, the rest only up.
 struct PartitionCounters {
   std::uint64_t cmd_get = 0;
   std::uint64_t cmd_set = 0;  ///< storing commands that found memory, whether or not they then stored
@@ -40,10 +40,13 @@ struct PartitionCounters {
   std::uint64_t crawler_items_checked = 0;  ///< slots it looked at for that
   std::uint64_t expired_unfetched = 0;
   std::uint64_t evicted_unfetched = 0;
-  std::uint64_t ghost_hits = 0;    ///< new items whose key had been evicted not long before
-  std::uint64_t rescued = 0;       ///< items that a page on its way to another class left behind in their own
-  std::uint64_t pages_stolen = 0;  ///< emptied to serve another class, the index, or a lower limit
+  std::uint64_t ghost_hits = 0;       ///< new items whose key had been evicted not long before
+  std::uint64_t rescued = 0;          ///< items that a page on its way to another class left behind in their own
+  std::uint64_t large_evictions = 0;  ///< of values of several chunks, because those held their share or more
+  std::uint64_t pages_stolen = 0;     ///< emptied to serve another class, the index, or a lower limit
 
+  std::uint64_t large_items = 0;   ///< values of several chunks in the index
+  std::uint64_t large_bytes = 0;   ///< their chunks, and those of values that are still arriving or lent
   std::uint64_t pins = 0;          ///< pins outstanding now
   std::uint64_t reservations = 0;  ///< reservations outstanding now
 };
@@ -59,6 +62,8 @@ struct ClassStats {
   std::uint64_t free_chunks = 0;
   std::uint64_t mem_requested = 0;
   std::uint64_t number = 0;
+  std::uint64_t age = 0;  ///< seconds since the last change, of the oldest of those that are next to be asked to go
+  std::uint64_t evicted_time = 0;  ///< the same of the item evicted last, when it went
   std::uint64_t evicted = 0;
   std::uint64_t evicted_nonzero = 0;  ///< of these, how many had an expiry set
   std::uint64_t evicted_unfetched = 0;
@@ -87,6 +92,7 @@ struct MemoryStats {
   std::uint64_t pages_index = 0;
   std::uint64_t pages_overflow = 0;  ///< of class 0: overflow buckets, and segments of probation queues
   std::uint64_t pages_ghost = 0;
+  std::uint64_t large_bytes_max = 0;  ///< the share of large values
   std::uint64_t index_buckets = 0;
   std::uint64_t index_overflow_buckets = 0;
   bool index_is_growing = false;

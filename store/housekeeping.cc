@@ -96,6 +96,7 @@ MR_COLD void Partition::renumber() noexcept {
   cas_ = next;
   flushed_cas_ = 0;
   change_times_.clear();
+  last_evicted_ = {};
 }
 
 /// Takes dead items out of the rest of one page, as far as `slots_max` reaches. Returns the slots it looked at, or 1.
@@ -155,6 +156,7 @@ bool Partition::set_limit(std::uint64_t bytes) noexcept {
     return false;
   }
   pages_.set_limit(static_cast<std::uint32_t>(pages));
+  set_large_bytes_max();
   has_upkeep_ = true;
   return true;
 }

@@ -161,17 +161,23 @@ class Index {
       };
       return (odds_of_pair(0) | odds_of_pair(a.size() - sizeof(Wide))) == 0;
     }
-    const auto odds_at = [&](std::size_t at) {
+    const auto differ_at = [&](std::size_t at) {
       std::uint64_t words[2];
       std::memcpy(words, a.data() + at, 8);
       std::memcpy(words + 1, b.data() + at, 8);
-      return words[0] ^ words[1];
+      return words[0] != words[1];
     };
-    std::uint64_t odds = odds_at(a.size() - 8);
-    for (std::size_t at = 0; at + 8 < a.size(); at += 8) {
-      odds |= odds_at(at);
+    // The end of a key tells most. Leaving at a difference also keeps the compiler from preparing for long keys.
+    const std::size_t last = a.size() - 8;
+    if (differ_at(last)) {
+      return false;
     }
-    return odds == 0;
+    for (std::size_t at = 0; at < last; at += 8) {
+      if (differ_at(at)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   void start_growth() noexcept;

@@ -1,5 +1,6 @@
 // What the operator and the tests look at: class and memory figures, walks, and the check of the invariants.
 // Owner only; cold. README.md numbers the invariants that check() asserts.
+#include <algorithm>
 #include <unordered_set>
 
 #include "base/assert.h"
@@ -7,7 +8,33 @@
 
 namespace millrace::store {
 
-ClassStats Partition::class_stats(std::uint32_t id, Seconds /*now*/) const noexcept {
+/// Of the items that the hand comes to next (or that lru would take next), so many are looked at.
+constexpr std::uint32_t kAgeSlots = 64;
+
+std::uint64_t Partition::age_of_next(std::uint32_t id, Seconds now) const noexcept {
+  const SlabClass& c = slabs_[id];
+  if (policy_ == EvictionPolicy::Lru && recency_ != nullptr && recency_->oldest(id) != ItemRef{}) {
+    return age(*item_at(recency_->oldest(id)), now);
+  }
+  std::uint64_t oldest = 0;
+  std::uint32_t page = c.hand.page;
+  std::uint32_t unit = c.hand.unit;
+  for (std::uint32_t looked = 0; looked < kAgeSlots && c.pages != 0; ++looked) {
+    if (unit >= slabs_.fresh_unit(page)) {
+      page = slabs_.next_page(page);
+      unit = 0;
+      continue;
+    }
+    const std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+    unit += c.chunk_units;
+    if (kind_at(chunk) == Kind::Item && !is_dead(*reinterpret_cast<const Item*>(chunk), now)) {
+      oldest = std::max<std::uint64_t>(oldest, age(*reinterpret_cast<const Item*>(chunk), now));
+    }
+  }
+  return oldest;
+}
+
+ClassStats Partition::class_stats(std::uint32_t id, Seconds now) const noexcept {
   MR_ASSERT(id >= 1 && id <= sizes_.classes());
   const SlabClass& c = slabs_[id];
   ClassStats stats = class_stats_[id];
@@ -17,6 +44,10 @@ ClassStats Partition::class_stats(std::uint32_t id, Seconds /*now*/) const noexc
   stats.total_chunks = c.chunks();
   stats.used_chunks = c.used;
   stats.free_chunks = c.free();
+  stats.age = age_of_next(id, now);
+  if (const LastEvicted& last = last_evicted_[id]; last.at != 0) {
+    stats.evicted_time = last.at - std::min(last.at, change_times_.at(last.change));
+  }
   return stats;
 }
 
@@ -32,6 +63,7 @@ MemoryStats Partition::memory_stats() const noexcept {
   }
   stats.pages_index = index_.pages();
   stats.pages_ghost = pages_of_ghost();
+  stats.large_bytes_max = large_bytes_max_;
   stats.pages_overflow = slabs_[kOverflowClass].pages;
   stats.index_buckets = index_.buckets();
   stats.index_overflow_buckets = index_.overflow_buckets();
@@ -73,6 +105,38 @@ void Partition::check() const {
             pages_.in_use());  // 1
   check_items();
   check_probation();
+  check_large();
+}
+
+/// The list is of the chained items in the index; and the chunks of all chained ones, held ones too, are what is said.
+void Partition::check_large() const {
+  std::uint64_t listed = 0;
+  ItemRef older{};
+  for (ItemRef ref = large_values_.oldest(); ref != ItemRef{}; ref = item_at(ref)->newer_large()) {
+    const Item& item = *item_at(ref);
+    MR_ASSERT(item.is_chained() && item.kind() == Kind::Item && item.older_large() == older);  // 13
+    older = ref;
+    ++listed;
+  }
+  MR_ASSERT(listed == counters_.large_items);  // 13
+  std::uint64_t items = 0;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t page = 0; page < pages_.pages(); ++page) {
+    if (!is_item_page(page)) {
+      continue;
+    }
+    const SlabClass& c = slabs_[pages_[page].class_id];
+    for (std::uint32_t unit = 0; unit < slabs_.fresh_unit(page); unit += c.chunk_units) {
+      const std::byte* chunk = pages_.address(page) + std::size_t{unit} * kUnitBytes;
+      const Kind kind = kind_at(chunk);
+      const bool is_head =
+          (kind == Kind::Item || kind == Kind::Held) && reinterpret_cast<const Item*>(chunk)->is_chained();
+      items += is_head && kind == Kind::Item ? 1 : 0;
+      bytes += is_head || kind == Kind::Continuation ? c.chunk_bytes : 0;
+    }
+  }
+  MR_ASSERT(items == listed);                 // 13
+  MR_ASSERT(bytes == counters_.large_bytes);  // 13
 }
 
 /// Every item that says it is in probation has an entry in the queue of its class; segments are class 0's.

@@ -11,7 +11,8 @@
 //  |given|  change (46): number of the last| has_time | key_bytes | state         |
 //  +-----+---------------------------------+----------+-----------+---------------+
 //  value_bytes (2); 0xffff: chained
-//  then, each only when there:  expires_at (4): whole seconds, 0 never | total value_bytes (4), next chunk (4)
+//  then, each only when there:  expires_at (4): whole seconds, 0 never
+//                               | total value_bytes (4), next chunk (4), older (4) and newer (4) chained item
 //                               | client flags (4) | given cas (8)
 //  then key and value
 //
@@ -66,8 +67,8 @@ inline constexpr std::uint8_t kWin = 0b1000'0000;
 }  // namespace state
 
 inline constexpr std::uint32_t kItemHeaderBytes = 10;
-inline constexpr std::uint32_t kTimeBytes = 4;   ///< of an item that can expire
-inline constexpr std::uint32_t kChainBytes = 8;  ///< a chained head's total and next
+inline constexpr std::uint32_t kTimeBytes = 4;    ///< of an item that can expire
+inline constexpr std::uint32_t kChainBytes = 16;  ///< a chained head's total and next, its older and newer
 inline constexpr std::uint32_t kClientFlagsBytes = 4;
 inline constexpr std::uint32_t kGivenCasBytes = 8;
 inline constexpr std::uint32_t kContinuationBytes = 12;  ///< header of a continuation chunk
@@ -119,7 +120,8 @@ class __attribute__((packed, aligned(2))) Item {
     }
     if (chained) {
       store32(kChainAt, value_bytes);
-      store32(kChainAt + 4, 0);
+      set_next(ItemRef{});
+      set_large_links(ItemRef{}, ItemRef{});
     }
     if (with_flags) {
       store32(flags_offset(), 0);
@@ -162,6 +164,21 @@ class __attribute__((packed, aligned(2))) Item {
     constexpr std::uint64_t kOwn = kGivenCasBit | kHasTime | 0xff00 | state::kHasFlags | state::kKindMask;
     set_word((word() & kOwn) | (from.word() & ~kOwn));
   }
+  /// Lays the header out anew for another value of the same key in the same chunk. The item stays one, its hits stay, a
+  /// given cas does not. True when the key has to be written again.
+  bool start_over(bool with_time, bool with_flags, std::uint32_t value_bytes) noexcept {
+    MR_DCHECK(kind() == Kind::Item && !is_chained());
+    const std::uint64_t old = word();
+    const std::uint64_t fresh = (old & (std::uint64_t{0xff00} | kReferenceBits)) |
+                                static_cast<std::uint8_t>(Kind::Item) | (with_time ? kHasTime : std::uint64_t{0}) |
+                                (with_flags ? state::kHasFlags : std::uint8_t{0});
+    set_word(fresh);
+    value_bytes_ = static_cast<std::uint16_t>(value_bytes);
+    if (with_time) {
+      store32(kItemHeaderBytes, kNever);
+    }
+    return key_offset(fresh) != key_offset(old);
+  }
   void set_kind(Kind kind) noexcept {
     set_state(static_cast<std::uint8_t>((state() & ~state::kKindMask) | static_cast<std::uint8_t>(kind)));
   }
@@ -203,6 +220,15 @@ class __attribute__((packed, aligned(2))) Item {
   /// Second chunk of a chained item.
   [[nodiscard]] ItemRef next() const noexcept { return static_cast<ItemRef>(load32(kChainAt + 4)); }
   void set_next(ItemRef next) noexcept { store32(kChainAt + 4, static_cast<std::uint32_t>(next)); }
+  /// Its neighbours in large_values.h.
+  [[nodiscard]] ItemRef older_large() const noexcept { return static_cast<ItemRef>(load32(kChainAt + 8)); }
+  [[nodiscard]] ItemRef newer_large() const noexcept { return static_cast<ItemRef>(load32(kChainAt + 12)); }
+  void set_older_large(ItemRef older) noexcept { store32(kChainAt + 8, static_cast<std::uint32_t>(older)); }
+  void set_newer_large(ItemRef newer) noexcept { store32(kChainAt + 12, static_cast<std::uint32_t>(newer)); }
+  void set_large_links(ItemRef older, ItemRef newer) noexcept {
+    set_older_large(older);
+    set_newer_large(newer);
+  }
 
  private:
   // A neighbour that reads a pinned item learns from this word where the key begins, while the owner counts hits in it:
@@ -228,8 +254,12 @@ class __attribute__((packed, aligned(2))) Item {
     return flags_offset() + (has_client_flags() ? kClientFlagsBytes : 0);
   }
   [[nodiscard]] std::uint32_t key_offset() const noexcept { return key_offset(word()); }
-  /// The same of a first word that was loaded already: looking a key up asks for several things of one.
-  [[nodiscard]] std::uint32_t key_offset(std::uint64_t w) const noexcept {
+  /// The same of a first word that was loaded already: looking a key up asks for several things of one. Mostly nothing
+  /// is before the key but the header. (A chained item has a time.)
+  [[nodiscard]] MR_ALWAYS_INLINE std::uint32_t key_offset(std::uint64_t w) const noexcept {
+    if (MR_LIKELY((w & (kHasTime | state::kHasFlags | kGivenCasBit)) == 0)) {
+      return kItemHeaderBytes;
+    }
     return kItemHeaderBytes + ((w & kHasTime) != 0 ? kTimeBytes : 0) + (is_chained() ? kChainBytes : 0) +
            ((w & state::kHasFlags) != 0 ? kClientFlagsBytes : 0) + ((w & kGivenCasBit) != 0 ? kGivenCasBytes : 0);
   }

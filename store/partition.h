@@ -24,6 +24,7 @@
 #include "store/ghost.h"
 #include "store/index.h"
 #include "store/item.h"
+#include "store/large_values.h"
 #include "store/page_mover.h"
 #include "store/page_pool.h"
 #include "store/pin.h"
@@ -44,8 +45,9 @@ struct PartitionOptions {
   std::span<const std::uint32_t> chunk_sizes{};  ///< instead of both, up to the last
   bool evicts = true;                            ///< -M turns it off
   EvictionPolicy policy = EvictionPolicy::Clock;
-  std::uint64_t hash_seed = 0;  ///< of every KeyHash given: the store hashes keys again when it moves
-  Cas cas_start = 0;            ///< the first change gets the next number
+  std::uint32_t large_value_share = 50;  ///< percent of the limit that values of several chunks may take from others
+  std::uint64_t hash_seed = 0;           ///< of every KeyHash given: the store hashes keys again when it moves
+  Cas cas_start = 0;                     ///< the first change gets the next number
 };
 
 /// Memory promised to a value that is still arriving. The holder writes the bytes, then commits or aborts; exactly
@@ -287,8 +289,9 @@ class Partition {
     return has_expired(item.expires_at(), now) || item.change() <= flushed_cas_;
   }
   /// The class an item's first chunk belongs to, without a look at the page table where its size tells.
-  [[nodiscard]] std::uint32_t class_of(const Item& item) const noexcept {
-    return MR_LIKELY(!item.is_chained()) ? sizes_.smallest(item.item_bytes()) : slabs_.class_of(pages_.ref_of(&item));
+  [[nodiscard]] std::uint32_t class_of(const Item& item) const noexcept { return class_of(item, item.item_bytes()); }
+  [[nodiscard]] std::uint32_t class_of(const Item& item, std::uint64_t item_bytes) const noexcept {
+    return MR_LIKELY(!item.is_chained()) ? sizes_.smallest(item_bytes) : slabs_.class_of(pages_.ref_of(&item));
   }
   [[nodiscard]] bool is_item_page(std::uint32_t page) const noexcept {
     return pages_[page].use == PageUse::Slab && pages_[page].class_id != kOverflowClass;
@@ -348,7 +351,9 @@ class Partition {
   Reservation begin_item(const ItemShape& shape, std::string_view key, Seconds now, Drought& drought) noexcept;
   /// Chunks for what is missing: all of them, or as many as one step may take. False: no memory.
   bool gather(Reservation& item, bool in_steps, Seconds now, Drought& drought) noexcept;
-  ItemRef take_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept;
+  ItemRef take_chunk(std::uint32_t id, Seconds now, Drought& drought, bool for_large = false) noexcept;
+  /// The chunk is one more of a large value's.
+  ItemRef take_large_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept;
   /// Gives an item's chunks back.
   void release(Item& item) noexcept;
   /// Takes an item's numbers out of the levels.
@@ -386,6 +391,24 @@ class Partition {
   static bool has_lost_its_place(Item& item, Kind kind) noexcept;
   [[nodiscard]] bool ages_here(const Continuation& piece, const Item& head, std::uint32_t id) const noexcept;
   void evict(Item& item, Seconds now) noexcept;
+
+  // partition_large.cc: values of several chunks, and their share
+  void set_large_bytes_max() noexcept;
+  [[nodiscard]] std::uint64_t large_bytes_reachable() const noexcept;
+  [[nodiscard]] bool is_beyond_large_share(std::uint64_t more_bytes) const noexcept {
+    return counters_.large_bytes + more_bytes > large_bytes_max_;
+  }
+  bool take_from_large(std::uint32_t round, bool for_large, Seconds now) noexcept;
+  bool evict_large(Seconds now) noexcept;
+  bool empty_large_page(Seconds now) noexcept;
+  void enter_large(Item& item) noexcept {
+    large_values_.enter(item, pages_);
+    ++counters_.large_items;
+  }
+  void leave_large(const Item& item) noexcept {
+    large_values_.leave(item, pages_);
+    --counters_.large_items;
+  }
 
   // partition_probation.cc: what CLOCK has in front of it
   /// A new item takes its place: in probation, or beyond it when its key was here not long ago.
@@ -484,6 +507,11 @@ class Partition {
     return ghost_.is_there() && !small_ghost_ ? pages_.pages() / kGhostPagesMin : 0;
   }
 
+  [[nodiscard]] std::uint64_t age_of_next(std::uint32_t id, Seconds now) const noexcept;
+  void check_large() const;
+
+  /// Rounds in which large values make room for each other one by one; then a page of theirs is emptied.
+  static constexpr std::uint32_t kLargeRoundsMax = 4;
   /// Far enough below the end that no command reaches it.
   static constexpr Cas kCasRenumber = kCasMax - 1024;
 
@@ -494,6 +522,9 @@ class Partition {
   PinTable pins_;
   std::uint32_t item_bytes_max_;
   bool evicts_;
+  std::uint32_t large_value_share_;
+  std::uint64_t large_bytes_max_ = 0;
+  LargeValues large_values_;
   bool crawls_ = true;
   bool rebalances_ = true;
   std::uint64_t seed_;
@@ -529,6 +560,12 @@ class Partition {
   std::array<DueSweep, kClassesMax + 1> due_sweeps_{};
   PartitionCounters counters_;
   std::array<ClassStats, kClassesMax + 1> class_stats_{};  ///< sizes and chunk counts are filled in when asked for
+  /// Whom a class evicted last: the number of its last change, and when it went.
+  struct LastEvicted {
+    Cas change = 0;
+    Seconds at = 0;
+  };
+  std::array<LastEvicted, kClassesMax + 1> last_evicted_{};
 };
 
 MR_ALWAYS_INLINE const Item* Partition::get_here(const Key& key, Seconds now) noexcept {

@@ -128,7 +128,8 @@ bool Partition::ages_here(const Continuation& piece, const Item& head, std::uint
 }
 
 void Partition::evict(Item& item, Seconds now) noexcept {
-  ClassStats& stats = class_stats_[class_of(item)];
+  const std::uint32_t id = class_of(item);
+  ClassStats& stats = class_stats_[id];
   if (is_dead(item, now)) {
     ++counters_.reclaimed;
     ++stats.reclaimed;
@@ -142,6 +143,7 @@ void Partition::evict(Item& item, Seconds now) noexcept {
     }
     ++counters_.evictions;
     ++stats.evicted;
+    last_evicted_[id] = {item.change(), now};
     stats.evicted_nonzero += item.expires_at() != 0 ? 1 : 0;
     if (!item.was_fetched()) {
       ++counters_.evicted_unfetched;

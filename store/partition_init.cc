@@ -74,6 +74,7 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
       index_(pages_, slabs_, options.hash_seed, index_pages_max(pages_.pages())),
       item_bytes_max_(options.item_bytes_max),
       evicts_(options.evicts),
+      large_value_share_(options.large_value_share),
       seed_(options.hash_seed),
       cas_(options.cas_start),
       flushed_cas_(options.cas_start),
@@ -88,6 +89,7 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
   if (chooses_) {
     make_records();
   }
+  set_large_bytes_max();
   mover_.set_arena_pages(pages_.pages());
   if (has_probation_) {
     make_ghost();

@@ -13,17 +13,26 @@ constexpr std::uint32_t kRoundsMax = 8;
 
 }  // namespace
 
-ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept {
+ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought, bool for_large) noexcept {
   const std::uint64_t bit = std::uint64_t{1} << id;
   // Over a limit that was lowered, a page may still be exchanged for another; the surplus is housekeeping's.
   const std::uint32_t in_use_max = std::max(pages_.limit(), pages_.in_use());
-  for (std::uint32_t round = 0; round < kRoundsMax; ++round) {
+  const std::uint32_t rounds_max = for_large ? kRoundsMax + 2 * kLargeRoundsMax : kRoundsMax;
+  for (std::uint32_t round = 0; round < rounds_max; ++round) {
     const ItemRef ref = slabs_.allocate(id);
     if (MR_LIKELY(ref != ItemRef{})) {
       return ref;
     }
     if (slabs_.add_page(id, in_use_max) || take_expired(id, now)) {
       continue;
+    }
+    if (MR_UNLIKELY(evicts_ && is_beyond_large_share(for_large ? slabs_[id].chunk_bytes : 0))) {
+      if (take_from_large(round, for_large, now)) {
+        continue;
+      }
+      if (for_large) {
+        break;
+      }
     }
     if ((drought.dry_classes & bit) == 0 && slabs_[id].pages != 0 && evict_from(id, now, !evicts_)) {
       continue;
@@ -37,6 +46,14 @@ ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought) n
   return ItemRef{};
 }
 
+ItemRef Partition::take_large_chunk(std::uint32_t id, Seconds now, Drought& drought) noexcept {
+  const ItemRef ref = take_chunk(id, now, drought, true);
+  if (MR_LIKELY(ref != ItemRef{})) {
+    counters_.large_bytes += slabs_[id].chunk_bytes;
+  }
+  return ref;
+}
+
 Reservation Partition::begin_item(const ItemShape& shape, std::string_view key, Seconds now,
                                   Drought& drought) noexcept {
   std::uint64_t bytes = shape.contiguous_bytes();
@@ -44,14 +61,14 @@ Reservation Partition::begin_item(const ItemShape& shape, std::string_view key, 
   const bool chained = id == 0;
   const bool with_time = shape.with_time || chained;
   if (MR_UNLIKELY(chained)) {
-    // Not worth emptying the cache for what cannot fit even then.
-    if (bytes > limit_bytes() - std::min(limit_bytes(), std::uint64_t{index_.pages()} << kPageShift)) {
+    // Not worth evicting anybody for what cannot fit even then.
+    if (bytes > large_bytes_reachable()) {
       return {};
     }
     bytes += kChainBytes + (shape.with_time ? 0 : kTimeBytes);
     id = sizes_.pick(bytes);
   }
-  const ItemRef ref = take_chunk(id, now, drought);
+  const ItemRef ref = MR_LIKELY(!chained) ? take_chunk(id, now, drought) : take_large_chunk(id, now, drought);
   if (MR_UNLIKELY(ref == ItemRef{})) {
     return {};
   }
@@ -94,7 +111,7 @@ bool Partition::gather(Reservation& item, bool in_steps, Seconds now, Drought& d
       return true;
     }
     const std::uint32_t id = sizes_.pick(item.missing_bytes + kContinuationBytes);
-    const ItemRef ref = take_chunk(id, now, drought);
+    const ItemRef ref = take_large_chunk(id, now, drought);
     if (ref == ItemRef{}) {
       return false;
     }
@@ -112,8 +129,10 @@ bool Partition::gather(Reservation& item, bool in_steps, Seconds now, Drought& d
 
 void Partition::release(Item& item) noexcept {
   if (MR_UNLIKELY(item.is_chained())) {
+    counters_.large_bytes -= slabs_[class_of(item)].chunk_bytes;
     for (ItemRef piece = item.next(); piece != ItemRef{};) {
       const ItemRef next = continuation_at(piece)->next;
+      counters_.large_bytes -= slabs_[slabs_.class_of(piece)].chunk_bytes;
       slabs_.free(piece);
       piece = next;
     }
@@ -123,7 +142,7 @@ void Partition::release(Item& item) noexcept {
 
 void Partition::count(const Item& item) noexcept {
   const std::uint64_t bytes = item.item_bytes();
-  ClassStats& stats = class_stats_[class_of(item)];
+  ClassStats& stats = class_stats_[class_of(item, bytes)];
   ++stats.number;
   stats.mem_requested += bytes;
   ++counters_.curr_items;
@@ -133,7 +152,7 @@ void Partition::count(const Item& item) noexcept {
 
 void Partition::uncount(const Item& item) noexcept {
   const std::uint64_t bytes = item.item_bytes();
-  ClassStats& stats = class_stats_[class_of(item)];
+  ClassStats& stats = class_stats_[class_of(item, bytes)];
   --stats.number;
   stats.mem_requested -= bytes;
   --counters_.curr_items;
@@ -154,6 +173,9 @@ void Partition::unlink(KeyHash hash, IndexSlot slot) noexcept {
   uncount(item);
   if (MR_UNLIKELY(keeps_records_)) {
     record_leave(item);
+  }
+  if (MR_UNLIKELY(item.is_chained())) {
+    leave_large(item);
   }
   index_.erase(hash, slot);
   let_go(item);

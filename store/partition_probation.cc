@@ -23,7 +23,9 @@ constexpr std::uint32_t kLetOutMax = 2;
 void Partition::admit(KeyHash hash, Item& item) noexcept {
   const std::uint32_t id = class_of(item);
   const bool was_known = ghost_.take(hash);
-  mover_.note_new(id, was_known);
+  if (MR_LIKELY(!item.is_chained()) || !is_beyond_large_share(kPageBytes)) {
+    mover_.note_new(id, was_known);  // who has its share gets no more pages
+  }
   if (was_known) {
     ++counters_.ghost_hits;
     item.set_clock(kEntryCount);

@@ -97,25 +97,27 @@ StoreReply Partition::store(const Key& key, std::string_view value, const StoreA
 
 /// The new value over the old one's bytes: same chunk, same place in the clock.
 StoreReply Partition::overwrite(Item& item, const Key& key, std::string_view value, const StoreArgs& args) noexcept {
-  uncount(item);
-  const std::uint8_t reference_bits = item.reference_bits();
-  item.start(static_cast<std::uint32_t>(key.bytes.size()), args.expires_at != kNever, args.flags != 0, false,
-             static_cast<std::uint32_t>(value.size()));
-  item.set_kind(Kind::Item);
-  item.set_reference_bits(reference_bits);
-  item.set_key(key.bytes);
+  const std::uint64_t bytes_before = item.item_bytes();
+  const std::uint64_t value_bytes_before = item.value_bytes();
+  if (item.start_over(args.expires_at != kNever, args.flags != 0, static_cast<std::uint32_t>(value.size()))) {
+    item.set_key(key.bytes);
+  }
   if (args.flags != 0) {
     item.set_client_flags(args.flags);
   }
   std::memcpy(item.value(), value.data(), value.size());
   set_expiry(item, args.expires_at);
-  item.set_cas(next_cas());
+  const Cas cas = next_cas();
+  item.set_cas(cas);
   if (MR_UNLIKELY(keeps_records_)) {
     record_use(item);
   }
-  count(item);
+  const std::uint64_t bytes = item.item_bytes();
+  class_stats_[class_of(item, bytes)].mem_requested += bytes - bytes_before;
+  counters_.bytes += bytes - bytes_before;
+  counters_.payload_bytes += value.size() - value_bytes_before;
   ++counters_.total_items;
-  return {Outcome::Stored, item.cas()};
+  return {Outcome::Stored, cas};
 }
 
 /// Makes a filled, held item findable under its key and lets the old one go.
@@ -148,6 +150,9 @@ bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexc
       return false;
     }
     item.set_kind(Kind::Item);
+    if (MR_UNLIKELY(item.is_chained())) {
+      enter_large(item);
+    }
     if (has_probation_) {
       admit(hash, item);
     } else if (keeps_records_) {
@@ -164,6 +169,12 @@ void Partition::supersede(IndexSlot slot, Item& item) noexcept {
   succeed(item, former);
   if (MR_UNLIKELY(keeps_records_)) {
     record_succession(item, former);
+  }
+  if (MR_UNLIKELY(former.is_chained())) {
+    leave_large(former);
+  }
+  if (MR_UNLIKELY(item.is_chained())) {
+    enter_large(item);
   }
   Index::replace(slot, pages_.ref_of(&item));
   item.set_kind(Kind::Item);

@@ -79,6 +79,7 @@ struct Options {
   std::optional<double> growth_factor;              ///< -f; unset: the store's choice
   std::uint32_t chunk_bytes_min = 48;               ///< -n
   std::vector<std::uint32_t> chunk_sizes;           ///< -o slab_sizes; empty: by -n and -f
+  std::uint32_t large_value_share = 50;             ///< --large-value-share: percent
   bool wants_huge_pages = false;                    ///< -L: explicit huge pages or no start
   bool locks_memory = false;                        ///< -k
   bool crawls = true;                  ///< -o no_lru_crawler turns it off: expired items go when they are met

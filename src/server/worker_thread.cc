@@ -92,6 +92,7 @@ Result<void> WorkerThread::prepare() {
                                              .chunk_sizes = options_.chunk_sizes,
                                              .evicts = options_.evicts,
                                              .policy = options_.eviction,
+                                             .large_value_share = options_.large_value_share,
                                              .hash_seed = shared_.hash_seed});
   if (!partition) {
     return std::unexpected(partition.error());

@@ -155,7 +155,7 @@ bool Worker::EvictionWatcher::visit(const store::Item& item) noexcept {
   append_uri(line, item.key());
   line.append(item.was_fetched() ? " fetch=yes" : " fetch=no");
   add_number(line, " ttl=", item.expires_at() == store::kNever ? -1 : std::int64_t{item.expires_at()} - w.now_s_);
-  line.append(" la=0");  // an item does not keep when it was last asked for
+  add_number(line, " la=", w.partition_.age(item, w.now_s_));  // an item does not keep when it was last asked for
   add_number(line, " clsid=", w.partition_.class_id_of(item));
   add_number(line, " size=", item.value_bytes());
   w.watch_log_.add(kWatchEvictions, line.append("\n"));

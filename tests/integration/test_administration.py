@@ -89,7 +89,7 @@ EXPORTER_GENERAL = '''uptime time version rusage_user rusage_system bytes limit_
     moves_to_warm moves_within_lru accepting_conns cmd_set cas_badval cmd_flush'''.split() + [
         op + end for op in ('get', 'delete', 'incr', 'decr', 'cas', 'touch') for end in ('_hits', '_misses')]
 EXPORTER_SETTINGS = 'maxconns lru_crawler lru_crawler_sleep lru_crawler_tocrawl lru_maintainer_thread'.split()
-EXPORTER_ITEMS = '''number crawler_reclaimed evicted evicted_nonzero evicted_unfetched expired_unfetched outofmemory reclaimed
+EXPORTER_ITEMS = '''number age evicted_time crawler_reclaimed evicted evicted_nonzero evicted_unfetched expired_unfetched outofmemory reclaimed
     tailrepairs moves_to_cold moves_to_warm moves_within_lru'''.split()
 EXPORTER_SLABS = '''chunk_size chunks_per_page total_pages total_chunks used_chunks free_chunks free_chunks_end mem_requested
     cmd_set cas_badval get_hits delete_hits incr_hits decr_hits cas_hits touch_hits'''.split()
@@ -298,8 +298,10 @@ class Dumps(ServerCase):
         self.assertEqual(metadump(self.c, b','.join(ids)).keys(), found.keys())
 
     def test_expiry_and_cas_are_the_items(self):
+        before = time.time()
         self.c.store(b'soon', b'x', exptime=100)
         found = metadump(self.c)
+        self.assertTrue(before - 2 <= int(found[b'soon'][2]) <= time.time() + 1, found[b'soon'])
         self.assertTrue(abs(int(found[b'soon'][1]) - time.time() - 100) <= 2, found[b'soon'])
         self.assertEqual(self.c.fetch(b'soon', verb=b'gets')[b'soon'][2], int(found[b'soon'][3]))
 

@@ -1,6 +1,7 @@
 // `stats items`, `stats slabs`, `stats sizes`, `stats cachedump`: what the size classes hold. All partitions have the
 // same classes, so an id means the same everywhere and numbers are added up.
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ void add(ClassStats& to, const ClassStats& from) {
                            &ClassStats::cas_hits,          &ClassStats::cas_badval,      &ClassStats::touch_hits}) {
     to.*field += from.*field;
   }
+  // Of the oldest anywhere, and of the one that had waited longest: each worker has a last one of its own.
+  to.age = std::max(to.age, from.age);
+  to.evicted_time = std::max(to.evicted_time, from.evicted_time);
 }
 
 /// Collects the classes of every partition.
@@ -70,9 +74,11 @@ class ItemsStatsJob final : public ClassesJob {
       }
       const auto line = [&](std::string_view name, std::uint64_t value) { reply.stat("items:", id, name, value); };
       line("number", c.number);
+      line("age", c.age);
       line("mem_requested", c.mem_requested);
       line("evicted", c.evicted);
       line("evicted_nonzero", c.evicted_nonzero);
+      line("evicted_time", c.evicted_time);
       line("outofmemory", c.outofmemory);
       line("reclaimed", c.reclaimed);
       line("expired_unfetched", c.expired_unfetched);

@@ -55,14 +55,16 @@ class DumpJob final : public AdminJob {
   }
 
  private:
-  /// As memcached's, the space before the end included; but we do not keep when an item was last asked for.
+  /// As memcached's, the space before the end included; but la tells the last change: nobody keeps when it was asked
+  /// for.
   void append_meta_line(const store::Item& item, Worker& worker) {
     const std::int64_t to_wall_s = worker.wall_s() - worker.now_s();
     const std::int64_t expires = item.expires_at() == store::kNever ? -1 : item.expires_at() + to_wall_s;
     piece_.append("key=");
     append_uri(piece_, item.key());
     piece_.append(" exp=").append(std::to_string(expires));
-    piece_.append(" la=0 cas=").append(std::to_string(item.cas()));
+    piece_.append(" la=").append(std::to_string(worker.wall_s() - worker.partition().age(item, worker.now_s())));
+    piece_.append(" cas=").append(std::to_string(item.cas()));
     piece_.append(item.was_fetched() ? " fetch=yes cls=" : " fetch=no cls=");
     piece_.append(std::to_string(worker.partition().class_id_of(item)));
     piece_.append(" size=").append(std::to_string(item.item_bytes()));

@@ -151,6 +151,10 @@ class GeneralStatsJob final : public AdminJob {
     }
     out.stat("slabs_moved", of(&C::pages_stolen));
     out.stat("millrace_ghost_hits", of(&C::ghost_hits));
+    out.stat("millrace_large_items", of(&C::large_items));
+    out.stat("millrace_large_bytes", of(&C::large_bytes));
+    out.stat("millrace_large_bytes_max", memory(&M::large_bytes_max));
+    out.stat("millrace_large_evictions", of(&C::large_evictions));
     out.stat("lru_crawler_running", std::uint64_t{shared_.tunables.is_crawling.load() ? 1U : 0U});
     out.stat("lru_crawler_starts", shared_.tunables.crawls_started.load(std::memory_order_relaxed));
     out.stat("lru_maintainer_juggles", std::uint64_t{0});

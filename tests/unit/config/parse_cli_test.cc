@@ -129,6 +129,7 @@ TEST(ParseCli, NumbersKeepTheirRangesAndSayThem) {
       {"-D", {":", "/", "-"}, {"", "::", " ", "\t"}, "one printable character"},
       {"-N", {"4"}, {}, ""},
       {"--hash-seed", {"1", "18446744073709551615"}, {"0", "18446744073709551616", "x"}, "leave it out"},
+      {"--large-value-share", {"1", "50", "100"}, {"0", "101", "x", ""}, "from 1 to 100"},
       {"--zero-copy-min", {"0", "16384", "134217728"}, {"134217729", "x"}, "from 0 to 134217728"},
   };
   for (const NumberCase& entry : cases) {
@@ -160,6 +161,8 @@ TEST(ParseCli, NumbersGoWhereTheyBelong) {
                                     "16",
                                     "--zero-copy-min",
                                     "17",
+                                    "--large-value-share",
+                                    "18",
                                     "-m",
                                     "1024"});
   EXPECT_EQ(options.connections_max, 11U);
@@ -171,6 +174,7 @@ TEST(ParseCli, NumbersGoWhereTheyBelong) {
   EXPECT_EQ(options.unix_mode, 0640U);
   EXPECT_EQ(options.hash_seed, 16U);
   EXPECT_EQ(options.zero_copy_bytes_min, 17U);
+  EXPECT_EQ(options.large_value_share, 18U);
 }
 
 TEST(ParseCli, SwitchesAndWordsGoWhereTheyBelong) {

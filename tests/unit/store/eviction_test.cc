@@ -133,7 +133,7 @@ constexpr std::size_t kFirstPiece = kPageBytes - kItemHeaderBytes - kTimeBytes -
 constexpr std::size_t kLaterPiece = kPageBytes - kContinuationBytes;
 
 TEST(Clock, ALargeItemAgesOnceARoundInTheClassOfItsHead) {
-  Store store(17);
+  Store store(17, {.large_value_share = 100});
   const std::string value(kFirstPiece + 3 * kLaterPiece, 'x');  // four whole pages
   for (int n = 0; n < 4; ++n) {
     ASSERT_EQ(store.set(key(n), value), Outcome::Stored);
@@ -149,7 +149,7 @@ TEST(Clock, ALargeItemAgesOnceARoundInTheClassOfItsHead) {
 }
 
 TEST(Clock, ALargeItemAgesInAClassThatHoldsItsLastPieceOnly) {
-  Store store(18);
+  Store store(18, {.large_value_share = 100});
   const std::string value(kFirstPiece + 5000, 'x');  // a whole page, and a piece in a class of twelve a page
   for (int n = 0; n < 10; ++n) {
     ASSERT_EQ(store.set(key(n), value), Outcome::Stored);
@@ -166,6 +166,19 @@ TEST(Clock, ALargeItemAgesInAClassThatHoldsItsLastPieceOnly) {
   EXPECT_FALSE(store.has(key(1))) << "and met this one next";
   EXPECT_EQ(store->counters().evictions, 1U);
   store->check();
+}
+
+TEST(Clock, AClassTellsHowOldItsNextOnesAreAndTheLastThatWent) {
+  FullStore full(3);
+  Store& store = full.store;
+  const std::uint32_t id = store->class_id_of(*store.peek(key(0), 5));
+  const ClassStats before = store->class_stats(id, 11);
+  EXPECT_EQ(before.age, 10U) << "all were stored in second 1";
+  EXPECT_EQ(before.evicted_time, 0U) << "none went yet";
+  ASSERT_EQ(store.set("new", kEighth, {}, 21), Outcome::Stored);
+  ASSERT_EQ(store->counters().evictions, 1U);
+  EXPECT_EQ(store->class_stats(id, 31).age, 30U);
+  EXPECT_EQ(store->class_stats(id, 31).evicted_time, 20U) << "as it was then";
 }
 
 TEST(Clock, EvictedItemsAreCountedInTheirClass) {

@@ -154,7 +154,7 @@ void fill_with_small(Store& store) {
 }
 
 TEST(Reservation, ALargeOneIsFoundInBoundedSteps) {
-  Store store(256, {.item_bytes_max = 12U << 20});
+  Store store(256, {.item_bytes_max = 12U << 20, .large_value_share = 100});
   fill_with_small(store);
   const auto gone = [&] { return store->counters().evictions + store->counters().reclaimed; };
   std::uint64_t before = gone();
@@ -186,7 +186,7 @@ TEST(Reservation, ALargeOneIsFoundInBoundedSteps) {
 }
 
 TEST(Reservation, OneThatIsNotWholeCanBeGivenUp) {
-  Store store(256, {.item_bytes_max = 12U << 20});
+  Store store(256, {.item_bytes_max = 12U << 20, .large_value_share = 100});
   fill_with_small(store);
   Reservation reservation;
   ASSERT_EQ(store->reserve(make_key("large"), 10U << 20, 1, reservation), Outcome::Stored);
@@ -202,7 +202,7 @@ TEST(Reservation, OneThatIsNotWholeCanBeGivenUp) {
 }
 
 TEST(Reservation, OneThatRunsOutOfMemoryOnTheWayLeavesNothing) {
-  Store store(256, {.item_bytes_max = 12U << 20});
+  Store store(256, {.item_bytes_max = 12U << 20, .large_value_share = 100});
   fill_with_small(store);
   const std::array<std::string, 2> keys{"first", "second"};
   std::array<Reservation, 2> reserved;
