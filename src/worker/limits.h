@@ -68,8 +68,6 @@ inline constexpr std::uint32_t kDatagramValueBytesMax = 1024;
 /// A piece of a value shorter than this is copied together with what stands before it.
 inline constexpr std::uint32_t kDatagramSliceBytesMin = 256;
 inline constexpr std::uint32_t kSlicesPerDatagramMax = 16;
-/// Answers in their questions' room that are handed to the transport together.
-inline constexpr std::uint32_t kAnswersPerSubmit = 16;
 /// A turn's datagrams before they are handed to the transport.
 inline constexpr std::uint32_t kDatagramScratchBytes = 64 * 1024;
 inline constexpr std::uint32_t kDatagramSlicesMax = 512;
