@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "support/binary_packet.h"
 #include "support/sim_world.h"
 
 namespace millrace::tests {
@@ -74,6 +75,44 @@ TEST_P(Expiry, ADateIsWhatTheWallClockSaysWhenItComes) {
     EXPECT_EQ(alive(), "ade") << step;
     world.clock().advance(milliseconds(500));
     EXPECT_EQ(alive(), "") << step;
+  }
+}
+
+TEST_P(Expiry, EveryCommandThatMovesTheTimeTakesDates) {
+  SimClient& binary = world.open(0);
+  for (const std::int64_t step : {-7200, 0, 3600}) {
+    ask("set a 0 0 1\r\nx\r\nset b 0 100 1\r\nx\r\nset c 0 0 1\r\nx\r\nset d 0 100 1\r\nx\r\n");
+    world.clock().step_wall(step);
+    start_at(0);
+    const auto at = static_cast<std::uint32_t>(world.clock().wall_s() + 5);
+    binary.to_server +=
+        packet(0x1c, "c", big32(at)) + packet(0x1d, "d", big32(5)) + packet(0x01, "e", big32(0) + big32(at), "x");
+    ask("touch a " + in(5) + "\r\ngat 5 b\r\n");
+    // In place where there is room, beside where there is not: the time stays.
+    ask("append a 0 0 1\r\ny\r\nprepend b 0 0 600\r\n" + std::string(600, 'y') + "\r\n");
+    world.clock().step_wall(-2 * step);
+    world.clock().advance(milliseconds(4600));
+    EXPECT_EQ(alive(), "abcde") << step;
+    world.clock().advance(milliseconds(500));
+    EXPECT_EQ(alive(), "") << step;
+  }
+}
+
+TEST_P(Expiry, AFlushThatWaitsIsNoLaterForTheWallClock) {
+  for (const bool is_date : {false, true}) {
+    for (const std::int64_t step : {-7200, 3600}) {
+      start_at(0);
+      ask("set a 0 0 1\r\nx\r\nflush_all " + (is_date ? in(5) : "5") + "\r\n");
+      world.clock().step_wall(step);
+      world.clock().advance(milliseconds(3600));
+      EXPECT_EQ(alive(), "a") << step;
+      world.clock().advance(milliseconds(1500));
+      EXPECT_EQ(alive(), "") << step;
+      ask("set b 0 0 1\r\nx\r\n");
+      world.clock().advance(seconds(10));
+      EXPECT_EQ(alive(), "b") << "it flushes once";
+      ask("delete b\r\n");
+    }
   }
 }
 
