@@ -86,8 +86,8 @@ struct MemoryStats {
   std::uint64_t page_bytes = 0;
   std::uint64_t pages_arena = 0;
   std::uint64_t pages_limit = 0;
-  std::uint64_t pages_free = 0;  ///< that the limit still allows to be used
-  std::uint64_t pages_bare = 0;  ///< whose memory is with the arena's owner, while the limit is lower
+  std::uint64_t pages_free = 0;        ///< that the limit still allows to be used
+  std::uint64_t pages_given_back = 0;  ///< whose memory is with the arena's owner, while the limit is lower
   std::uint64_t pages_items = 0;
   std::uint64_t pages_index = 0;
   std::uint64_t pages_overflow = 0;  ///< of class 0: overflow buckets, and segments of probation queues

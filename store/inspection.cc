@@ -57,7 +57,7 @@ MemoryStats Partition::memory_stats() const noexcept {
   stats.pages_arena = pages_.pages();
   stats.pages_limit = pages_.limit();
   stats.pages_free = pages_.available();
-  stats.pages_bare = pages_.bare();
+  stats.pages_given_back = pages_.given_back();
   for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
     stats.pages_items += slabs_[id].pages;
   }

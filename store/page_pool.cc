@@ -106,6 +106,12 @@ std::uint32_t PagePool::follow_limit(std::uint32_t pages_max) noexcept {
   return moved;
 }
 
+void PagePool::start_with(std::uint32_t pages) noexcept {
+  MR_ASSERT(owner_ != nullptr && fresh_ == 0 && bare_ == 0 && pages <= pages_);
+  limit_ = fresh_end_ = pages;
+  bare_ = beyond_start_ = pages_ - pages;
+}
+
 void PagePool::set_limit(std::uint32_t pages) noexcept {
   MR_ASSERT(pages <= pages_);
   limit_ = pages;

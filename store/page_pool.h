@@ -11,6 +11,7 @@
 //   with were taken | never taken   | without memory                   memory (free_head_), and without (bare_head_)
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -71,6 +72,8 @@ class PagePool {
   [[nodiscard]] PageWheel& wheel() noexcept { return wheel_; }
   [[nodiscard]] const PageWheel& wheel() const noexcept { return wheel_; }
 
+  /// Before the first take(): pages from here on have no memory until the limit rises. Needs an owner.
+  void start_with(std::uint32_t pages) noexcept;
   [[nodiscard]] std::uint32_t pages() const noexcept { return pages_; }
   [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
   void set_limit(std::uint32_t pages) noexcept;
@@ -78,8 +81,10 @@ class PagePool {
   /// Pages take() would still give.
   [[nodiscard]] std::uint32_t available() const noexcept { return in_use_ < limit_ ? limit_ - in_use_ : 0; }
   [[nodiscard]] std::uint32_t surplus() const noexcept { return in_use_ > limit_ ? in_use_ - limit_ : 0; }
-  /// Pages whose memory is with the arena's owner.
+  /// Pages whose memory is with the arena's owner, whether it was here before or not.
   [[nodiscard]] std::uint32_t bare() const noexcept { return bare_; }
+  /// Of those it had at start, as many pages' worth are with the owner now.
+  [[nodiscard]] std::uint32_t given_back() const noexcept { return bare_ - std::min(bare_, beyond_start_); }
   [[nodiscard]] std::uint64_t table_bytes() const noexcept { return std::uint64_t{pages_} * sizeof(Page); }
   void check() const;
 
@@ -99,6 +104,7 @@ class PagePool {
   std::uint32_t fresh_end_;            ///< and from here on have no memory
   std::uint32_t bare_head_ = kNoPage;  ///< pages that came back and have no memory
   std::uint32_t bare_ = 0;             ///< without memory, of both kinds
+  std::uint32_t beyond_start_ = 0;     ///< had none at start
   std::unique_ptr<Page[]> table_;
   PageWheel wheel_;
 };

@@ -39,6 +39,7 @@ namespace millrace::store {
 struct PartitionOptions {
   std::span<std::byte> arena{};                  ///< page aligned, already bound and faulted in; not owned
   ArenaOwner* arena_owner = nullptr;             ///< gets memory back that a lower limit leaves unused; null: it stays
+  std::uint64_t bytes_at_start = 0;              ///< the limit at first, if the arena is larger; then it has an owner
   std::uint32_t item_bytes_max = 1024 * 1024;    ///< -I: header, key and value together
   std::uint32_t chunk_bytes_min = 48;            ///< -n
   std::optional<double> growth_factor{};         ///< -f; unset: 1.10, or more where pages are few

@@ -82,6 +82,9 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
       has_probation_(options.evicts && options.policy == EvictionPolicy::Clock && pages_.pages() >= kProbationPagesMin),
       chooses_(options.evicts && options.policy != EvictionPolicy::Clock && options.policy != EvictionPolicy::Clock2),
       random_(static_cast<std::uint32_t>(options.hash_seed) | 1) {
+  if (options.bytes_at_start != 0) {
+    pages_.start_with(static_cast<std::uint32_t>(options.bytes_at_start >> kPageShift));
+  }
   // Page 0 is the index's first, so that reference 0 can mean none.
   const std::uint32_t first = pages_.take(PageUse::Index);
   MR_ASSERT(first == 0);

@@ -152,7 +152,7 @@ Result<void> HugeMemory::map(const HugeMemoryRequest& request) {
       return taken;
     }
   }
-  mapped_bytes_ = up(bytes_, page_bytes());
+  mapped_bytes_ = start_bytes_ = up(bytes_, page_bytes());
   void* mapped = mmap(start_, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   if (mapped == MAP_FAILED) {
     return fail(fmt::format("no {} of memory for the store: {}; use a smaller -m", bytes_text(bytes_), reason()));
@@ -162,12 +162,15 @@ Result<void> HugeMemory::map(const HugeMemoryRequest& request) {
   if (auto bound = bind(); !bound) {
     return bound;
   }
+  if (request.bytes_at_start != 0) {
+    start_bytes_ = std::min(up(request.bytes_at_start, page_bytes()), mapped_bytes_);
+  }
   const auto available = node_ ? node_bytes_available(*node_) : std::nullopt;
-  if (is_bound_ && available && *available < bytes_) {
+  if (is_bound_ && available && *available < start_bytes_) {
     return fail(
         fmt::format("node {} has {} that could be used and {} are needed; use a smaller -m, fewer workers there "
                     "(--cores), or end what fills it",
-                    *node_, bytes_text(*available), bytes_text(bytes_)));
+                    *node_, bytes_text(*available), bytes_text(start_bytes_)));
   }
   return {};
 }
@@ -193,7 +196,7 @@ Result<void> HugeMemory::take_explicit(const HugeMemoryRequest& request) {
                     "leave out -L",
                     bytes_text(region), why));
   }
-  mapped_bytes_ = region;
+  mapped_bytes_ = start_bytes_ = region;
   is_explicit_ = true;
   auto bound = bind();
   if (bound && populate(start_, region)) {
@@ -238,11 +241,11 @@ Result<void> HugeMemory::bind() {
 }
 
 Result<void> HugeMemory::fault_in() {
-  if (!populate(start_, mapped_bytes_)) {
-    return fail(fmt::format("{} of memory{} could not be made resident: {}; use a smaller -m", bytes_text(bytes_),
+  if (!populate(start_, start_bytes_)) {
+    return fail(fmt::format("{} of memory{} could not be made resident: {}; use a smaller -m", bytes_text(start_bytes_),
                             on_node(node_), reason()));
   }
-  if (locks_ && mlock(start_, mapped_bytes_) != 0) {
+  if (locks_ && mlock(start_, start_bytes_) != 0) {
     const std::string why = reason();
     rlimit limit{};
     getrlimit(RLIMIT_MEMLOCK, &limit);
@@ -259,22 +262,24 @@ bool HugeMemory::give_back(std::span<std::byte> part) noexcept {
   if (is_explicit_ || locks_) {
     return false;
   }
-  if (given_bytes_ == 0) {
+  if (!is_sparse_) {
     madvise(start_, mapped_bytes_, MADV_NOHUGEPAGE);
+    is_sparse_ = true;
   }
   if (madvise(part.data(), part.size(), MADV_DONTNEED) != 0) {
     return false;
   }
-  given_bytes_ += part.size();
+  given_bytes_ += static_cast<std::int64_t>(part.size());
   return true;
 }
 
 void HugeMemory::take_again(std::span<std::byte> part) noexcept {
   // Refused by older kernels, or for want of memory: then it comes, or does not, with the first touch.
   madvise(part.data(), part.size(), MADV_POPULATE_WRITE);
-  given_bytes_ -= part.size();
-  if (given_bytes_ == 0) {
+  given_bytes_ -= static_cast<std::int64_t>(part.size());
+  if (is_sparse_ && given_bytes_ <= 0) {
     madvise(start_, mapped_bytes_, MADV_HUGEPAGE);
+    is_sparse_ = false;
   }
 }
 
@@ -360,7 +365,9 @@ HugeMemory& HugeMemory::operator=(HugeMemory&& other) noexcept {
     start_ = std::exchange(other.start_, nullptr);
     bytes_ = std::exchange(other.bytes_, 0);
     mapped_bytes_ = std::exchange(other.mapped_bytes_, 0);
+    start_bytes_ = std::exchange(other.start_bytes_, 0);
     given_bytes_ = std::exchange(other.given_bytes_, 0);
+    is_sparse_ = std::exchange(other.is_sparse_, false);
     node_ = other.node_;
     is_explicit_ = other.is_explicit_;
     is_bound_ = other.is_bound_;

@@ -4,10 +4,10 @@
 // permitted, the kernel places pages near the thread that touches them first). Reading bytes() is anyone's.
 // Ownership: the mapping is ours; move-only. Users of bytes() must end first.
 // Invariants: 1. bytes() has exactly the bytes asked for and begins on a 2 MiB boundary. 2. After fault_in() no access
-// can fault for want of memory. 3. What text() says was measured from the kernel, not assumed.
-// Explicit huge pages are populated inside reserve(): a page the pool turns out not to have is then an error code;
-// touched later it would be SIGBUS. Why no 1 GiB pages: they must be set aside at boot, and 2 MiB ones leave few TLB
-// misses to win.
+// can fault for want of memory, but for what was asked for beyond the start. 3. What text() says was measured from the
+// kernel, not assumed. Explicit huge pages are populated inside reserve(): a page the pool turns out not to have is
+// then an error code; touched later it would be SIGBUS. Why no 1 GiB pages: they must be set aside at boot, and 2 MiB
+// ones leave few TLB misses to win.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,7 @@ enum class ExplicitPages : std::uint8_t {
 
 struct HugeMemoryRequest {
   std::uint64_t bytes = 0;
+  std::uint64_t bytes_at_start = 0;        ///< of these fault_in() makes resident; 0: all. The rest is for take_again()
   std::optional<std::uint32_t> node = {};  ///< unset: wherever
   ExplicitPages explicit_pages = ExplicitPages::IfThere;
   bool locks = false;  ///< never swapped out
@@ -54,7 +55,7 @@ class HugeMemory {
   HugeMemory& operator=(const HugeMemory&) = delete;
   ~HugeMemory();
 
-  /// Makes every page resident, and locks it if that was asked for. Contents are zero.
+  /// Makes every page resident that is to be so at start, and locks it if that was asked for. Contents are zero.
   Result<void> fault_in();
 
   /// The kernel takes the memory behind a part of bytes() (whole pages); its contents are lost. Before the first, the
@@ -85,7 +86,9 @@ class HugeMemory {
   std::byte* start_ = nullptr;
   std::size_t bytes_ = 0;
   std::size_t mapped_bytes_ = 0;  ///< bytes_ in whole pages of the kind we have
-  std::size_t given_bytes_ = 0;   ///< by give_back()
+  std::size_t start_bytes_ = 0;   ///< of mapped_bytes_, resident from the start
+  std::int64_t given_bytes_ = 0;  ///< by give_back(), less what take_again() took; below zero: more than at start
+  bool is_sparse_ = false;        ///< of normal pages, since some were given back
   std::optional<std::uint32_t> node_;
   bool is_explicit_ = false;
   bool is_bound_ = false;

@@ -73,6 +73,7 @@ struct Options {
   Nic nic;
   // Store
   std::uint64_t memory_bytes = 64ULL << 20;         ///< -m
+  std::uint64_t memory_max_mib = 0;                 ///< --memory-max; 0: -m is the most
   bool evicts = true;                               ///< -M
   EvictionPolicy eviction = EvictionPolicy::Clock;  ///< --eviction
   std::uint32_t item_bytes_max = 1 << 20;           ///< -I

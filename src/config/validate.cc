@@ -11,6 +11,9 @@ namespace {
 /// sun_path of sockaddr_un, with its terminator.
 constexpr std::size_t kUnixPathBytesMax = 107;
 
+/// --memory-max over -m: the ghost, 1/256 of the former, then takes a sixteenth of the latter.
+constexpr std::uint64_t kMemoryGrowthMax = 16;
+
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 Result<void> check_listening(Options& options) {
@@ -113,6 +116,32 @@ Result<void> check_authentication(Options& options, const ProcessFacts& process)
   return {};
 }
 
+/// Memory to come must be memory that can come page by page.
+Result<void> check_memory_max(const Options& options) {
+  if (options.memory_max_mib == 0) {
+    return {};
+  }
+  const std::uint64_t mib = options.memory_bytes >> 20;
+  if (options.memory_max_mib < mib) {
+    return fail(fmt::format("--memory-max {} is less than -m {}; give at least as much", options.memory_max_mib, mib));
+  }
+  if (options.memory_max_mib > kMemoryGrowthMax * mib) {
+    return fail(
+        fmt::format("--memory-max {} is more than {} times -m {}, and what must be there at start for so much would "
+                    "take too much of it; give {} or less, or a larger -m",
+                    options.memory_max_mib, kMemoryGrowthMax, mib, kMemoryGrowthMax * mib));
+  }
+  const char* const option = options.wants_huge_pages  ? "-L takes all its huge pages"
+                             : options.locks_memory    ? "-k locks all its memory"
+                             : options.nic.is_wanted() ? "--nic shows all its memory to the card"
+                                                       : nullptr;
+  if (option != nullptr && options.memory_max_mib > mib) {
+    return fail(fmt::format("--memory-max {}: {} at start, so none can come later; leave one of them out, or say -m {}",
+                            options.memory_max_mib, option, options.memory_max_mib));
+  }
+  return {};
+}
+
 Result<void> check_nic(Options& options) {
   const Nic& nic = options.nic;
   if (!nic.is_wanted()) {
@@ -178,7 +207,7 @@ Result<void> validate(Options& options, const ProcessFacts& process) {
   const auto listening = check_listening(options);
   note_udp(options);
   for (const auto& check : {listening, check_aim(options), check_authentication(options, process), check_nic(options),
-                            check_memory(options), check_process(options, process)}) {
+                            check_memory_max(options), check_memory(options), check_process(options, process)}) {
     if (!check) {
       return check;
     }

@@ -46,6 +46,7 @@ Result<Plan> make_plan(const config::Options& options, const Topology& topology)
   return plan_workers(topology, {.workers = options.workers,
                                  .cores = options.cores,
                                  .memory_bytes = options.memory_bytes,
+                                 .memory_bytes_max = options.memory_max_mib << 20,
                                  .item_bytes_max = options.item_bytes_max,
                                  .may_oversubscribe = options.may_oversubscribe,
                                  .card_node = card_node(topology, options.nic.port)});

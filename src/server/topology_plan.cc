@@ -220,6 +220,19 @@ Result<std::uint64_t> partition_bytes(const PlanRequest& request, std::uint32_t 
   return each;
 }
 
+/// Addresses of a worker's arena, `each` of which has memory from the start.
+Result<std::uint64_t> arena_bytes(const PlanRequest& request, std::uint32_t workers, std::uint64_t each) {
+  const std::uint64_t most = std::max(to_pages(request.memory_bytes_max / workers), each);
+  if (most > kPartitionBytesMax) {
+    return fail(
+        fmt::format("--memory-max {} among {} is {} each, but a worker can address {}; use more workers (-t), "
+                    "or --memory-max {} or less",
+                    request.memory_bytes_max / kMiB, counted(workers, "worker", "workers"), bytes_text(most),
+                    bytes_text(kPartitionBytesMax), workers * (kPartitionBytesMax / kMiB)));
+  }
+  return most;
+}
+
 /// Errs when a node has less than its workers would take; notes when it has it, but not free.
 Result<void> check_nodes(const Topology& topology, Plan& plan) {
   std::map<std::uint32_t, std::uint64_t> workers_on;
@@ -324,10 +337,18 @@ Result<Plan> plan_workers(const Topology& topology, const PlanRequest& request) 
     return std::unexpected(each.error());
   }
 
+  const auto arena = arena_bytes(request, *count, *each);
+  if (!arena) {
+    return std::unexpected(arena.error());
+  }
   for (std::uint32_t i = 0; i < *count; ++i) {
     const Seat& seat = seats[i % seats.size()];
-    plan.workers.push_back(
-        {.worker = i, .os_cpu = seat.os_cpu, .core = seat.core->id, .node = seat.core->node, .partition_bytes = *each});
+    plan.workers.push_back({.worker = i,
+                            .os_cpu = seat.os_cpu,
+                            .core = seat.core->id,
+                            .node = seat.core->node,
+                            .partition_bytes = *each,
+                            .arena_bytes = *arena});
   }
   if (request.cores.empty()) {
     std::ranges::sort(plan.workers, {}, [](const WorkerPlacement& w) { return std::tuple(w.node, w.core, w.os_cpu); });

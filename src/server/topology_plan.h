@@ -31,6 +31,7 @@ struct PlanRequest {
   std::optional<std::uint32_t> workers = {};  ///< -t; unset: one per core, as far as the memory goes
   std::vector<std::uint32_t> cores = {};      ///< --cores: OS CPU numbers; empty: the plan chooses
   std::uint64_t memory_bytes = 64ULL << 20;   ///< -m: all partitions together
+  std::uint64_t memory_bytes_max = 0;         ///< --memory-max: what they may grow to; 0: no further
   std::uint64_t item_bytes_max = 1ULL << 20;  ///< -I: a partition holds at least two of these
   bool may_oversubscribe = false;             ///< --oversubscribe
   /// --nic: the node of the card, where its frames lie. Workers go there first, and by default no further.
@@ -43,6 +44,7 @@ struct WorkerPlacement {
   std::uint32_t core = 0;  ///< Core::id
   std::uint32_t node = 0;  ///< NumaNode::os_index
   std::uint64_t partition_bytes = 0;
+  std::uint64_t arena_bytes = 0;  ///< addresses for it: more than partition_bytes where it may grow
 };
 
 struct Plan {

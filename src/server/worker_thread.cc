@@ -67,11 +67,14 @@ Result<void> WorkerThread::prepare() {
   if (auto pinned = pin_this_thread(placement_.os_cpu); !pinned) {
     return pinned;
   }
-  auto arena = HugeMemory::reserve(
-      {.bytes = placement_.partition_bytes,
-       .node = placement_.node,
-       .explicit_pages = options_.wants_huge_pages ? ExplicitPages::Required : ExplicitPages::IfThere,
-       .locks = options_.locks_memory});
+  const bool may_grow = placement_.arena_bytes > placement_.partition_bytes;
+  auto arena = HugeMemory::reserve({.bytes = placement_.arena_bytes,
+                                    .bytes_at_start = placement_.partition_bytes,
+                                    .node = placement_.node,
+                                    .explicit_pages = options_.wants_huge_pages ? ExplicitPages::Required
+                                                      : may_grow ? ExplicitPages::No  // they all come at once
+                                                                 : ExplicitPages::IfThere,
+                                    .locks = options_.locks_memory});
   if (!arena) {
     return std::unexpected(arena.error());
   }
@@ -86,6 +89,7 @@ Result<void> WorkerThread::prepare() {
   owned_arena_.emplace(*arena_);
   auto partition = store::Partition::create({.arena = arena_->bytes(),
                                              .arena_owner = &*owned_arena_,
+                                             .bytes_at_start = placement_.partition_bytes,
                                              .item_bytes_max = options_.item_bytes_max,
                                              .chunk_bytes_min = options_.chunk_bytes_min,
                                              .growth_factor = options_.growth_factor,

@@ -144,5 +144,44 @@ class MemoryBound(ServerCase):
             h.close()
 
 
+class Growing(ServerCase):
+    """--memory-max: the limit may be raised beyond -m, and only then is the memory taken."""
+    server_arguments = ['-m', '32', '-t', '2', '--oversubscribe', '--memory-max', '96', '-I', '64k']
+
+    def fill(self, c, first, count):
+        for start in range(first, first + count, 100):
+            c.send(b''.join(b'set g%d 0 0 1000 noreply\r\n%s\r\n' % (i, b'v' * 1000) for i in range(start, start + 100)))
+            self.assertEqual(c.ask(b'mn\r\n'), b'MN')
+
+    def test_up_and_down_again(self):
+        self.skip_for_stand_in('it has none')
+        c = self.connect()
+        stats = lambda name: int(c.stats()[name])
+        self.fill(c, 0, 60_000)
+        self.assertGreater(stats('evictions'), 0)
+        self.assertLess(stats('curr_items'), 32 * 1024)
+        before = self.server.rss_bytes()
+        self.assertEqual(c.ask(b'cache_memlimit 97\r\n'), b'MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust')
+        self.assertEqual(stats('limit_maxbytes'), 32 * MIB)
+        self.assertEqual(c.ask(b'cache_memlimit 96\r\n'), b'OK')
+        self.assertEqual(stats('limit_maxbytes'), 96 * MIB)
+        evicted = stats('evictions')
+        self.fill(c, 100_000, 40_000)
+        self.assertEqual(stats('evictions'), evicted, 'there is room for these')
+        self.assertGreater(stats('curr_items'), 64 * 1024)
+        if not millrace_server.binary.is_sanitized:
+            self.assertGreater(self.server.rss_bytes(), before + 30 * MIB)
+        self.fill(c, 200_000, 60_000)
+        self.assertGreater(stats('evictions'), evicted)
+        self.assertLess(stats('curr_items'), 96 * 1024)
+        self.assertEqual(stats('millrace_memory_given_back'), 0)
+        self.assertEqual(c.ask(b'cache_memlimit 32\r\n'), b'OK')
+        self.wait_until(lambda: stats('curr_items') < 32 * 1024, 'the surplus stays')
+        if not millrace_server.binary.is_sanitized:
+            self.wait_until(lambda: self.server.rss_bytes() < before + 16 * MIB, 'the memory stays')
+        self.fill(c, 300_000, 1000)
+        self.assertEqual(c.value(b'g300999'), b'v' * 1000)
+
+
 if __name__ == '__main__':
     millrace_server.run()

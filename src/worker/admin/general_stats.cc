@@ -198,7 +198,8 @@ class GeneralStatsJob final : public AdminJob {
     out.stat("millrace_header_bytes", header_bytes);
     // Header and index; what chunks are larger than their items is in `stats slabs`.
     out.stat("millrace_overhead_per_item", tenths_text(items == 0 ? 0 : (header_bytes + index_bytes) * 10 / items));
-    out.stat("millrace_memory_given_back", sum(&WorkerReport::memory, &store::MemoryStats::pages_bare) * page_bytes);
+    out.stat("millrace_memory_given_back",
+             sum(&WorkerReport::memory, &store::MemoryStats::pages_given_back) * page_bytes);
     out.stat("millrace_pins", sum(&WorkerReport::store, &C::pins));
     out.stat("millrace_reservations", sum(&WorkerReport::store, &C::reservations));
     out.stat("millrace_holes_outstanding", sum(&WorkerReport::holes));

@@ -84,6 +84,23 @@ TEST(HugeMemory, IsNotResidentBeforeItIsFaultedIn) {
   EXPECT_THAT(memory.text(), AllOf(HasSubstr("8.0 MiB in "), ::testing::Not(HasSubstr("resident"))));
 }
 
+TEST(HugeMemory, WhatIsBeyondTheStartComesWhenItIsTaken) {
+  HugeMemory memory =
+      reserve({.bytes = 32 * kMiB, .bytes_at_start = 8 * kMiB, .node = {}, .explicit_pages = ExplicitPages::No});
+  ASSERT_TRUE(memory.fault_in().has_value());
+  EXPECT_EQ(memory.bytes().size(), 32 * kMiB);
+  EXPECT_EQ(memory.measure().resident_bytes, 8 * kMiB);
+  EXPECT_THAT(memory.text(), HasSubstr("8.0 MiB of it resident"));
+  memory.take_again(memory.bytes().subspan(8 * kMiB, 16 * kMiB));
+  EXPECT_EQ(memory.measure().resident_bytes, 24 * kMiB);
+  memory.bytes()[24 * kMiB - 1] = std::byte{1};
+  ASSERT_TRUE(memory.give_back(memory.bytes().subspan(4 * kMiB, 20 * kMiB)));
+  EXPECT_EQ(memory.measure().resident_bytes, 4 * kMiB);
+  memory.take_again(memory.bytes().subspan(4 * kMiB, 4 * kMiB));
+  EXPECT_EQ(memory.measure().resident_bytes, 8 * kMiB);
+  EXPECT_EQ(memory.bytes()[4 * kMiB], std::byte{0});
+}
+
 TEST(HugeMemory, TextAgreesWithTheKernel) {
   HugeMemory memory = reserve({.bytes = 16 * kMiB, .node = 0, .explicit_pages = ExplicitPages::No});
   ASSERT_TRUE(memory.fault_in().has_value());

@@ -429,6 +429,18 @@ TEST(ParseCli, ExtendedWordsAreObeyed) {
   EXPECT_THAT(accepted({"-o", "hash_algorithm=jenkins"}).notes, ElementsAre(HasSubstr("xxh3")));
 }
 
+TEST(ParseCli, MemoryMaxIsNoLessThanTheLimitAndComesPageByPage) {
+  EXPECT_EQ(accepted({}).memory_max_mib, 0U);
+  EXPECT_EQ(accepted({"-m", "64", "--memory-max", "256"}).memory_max_mib, 256U);
+  EXPECT_EQ(accepted({"-m", "64", "-k", "--memory-max", "64"}).memory_max_mib, 64U);
+  EXPECT_THAT(refused({"--memory-max", "63"}), HasSubstr("less than -m 64"));
+  EXPECT_EQ(accepted({"--memory-max", "1024"}).memory_max_mib, 1024U);
+  EXPECT_THAT(refused({"--memory-max", "1025"}), HasSubstr("1024 or less"));
+  EXPECT_THAT(refused({"-L", "--memory-max", "65"}), HasSubstr("-L"));
+  EXPECT_THAT(refused({"-k", "--memory-max", "65"}), HasSubstr("-k"));
+  EXPECT_THAT(refused({"--memory-max", "x"}), HasSubstr("--memory-max"));
+}
+
 TEST(ParseCli, ExtendedWordsAreRefusedWhenWrong) {
   for (const char* word :
        {"", ",", "idle_timeout=1,", "frobnicate", "idle_timeout", "idle_timeout=", "idle_timeout=-1", "idle_timeout=x",

@@ -81,6 +81,17 @@ TEST(TopologyPlan, OneCoreGetsOneWorkerWithAllTheMemory) {
   EXPECT_THAT(made.notes, IsEmpty());
 }
 
+TEST(TopologyPlan, AnArenaMayGrowToItsShareOfTheMost) {
+  const Topology machine = synthetic(kOneSocketSmt);
+  EXPECT_EQ(plan(machine, {.workers = 4}).workers[3].arena_bytes, 16 * kMiB);
+  const Plan made = plan(machine, {.workers = 4, .memory_bytes_max = 250 * kMiB});
+  EXPECT_EQ(made.workers[3].partition_bytes, 16 * kMiB);
+  EXPECT_EQ(made.workers[3].arena_bytes, 250 * kMiB / 4 / kStorePageBytes * kStorePageBytes);
+  const auto refused = plan_workers(machine, {.workers = 1, .memory_bytes_max = 33 * kGiB});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().what, AllOf(HasSubstr("--memory-max 33792"), HasSubstr("32768 or less")));
+}
+
 TEST(TopologyPlan, SmtSiblingsStayIdle) {
   const Topology machine = synthetic(kOneSocketSmt);
   const Plan made = plan(machine, {});

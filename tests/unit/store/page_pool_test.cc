@@ -119,6 +119,48 @@ class Owner final : public ArenaOwner {
   std::byte* start_;
 };
 
+TEST(PagePool, MemoryBeyondTheStartComesWithTheLimit) {
+  const GuardedArena arena(16);
+  Owner owner(arena);
+  for (std::uint32_t page = 4; page < 16; ++page) {
+    owner.away.insert(page);
+  }
+  PagePool pool(arena.bytes(), &owner);
+  pool.start_with(4);
+  pool.check();
+  EXPECT_EQ(pool.given_back(), 0U);
+  for (std::uint32_t page = 0; page < 4; ++page) {
+    EXPECT_EQ(pool.take(PageUse::Slab), page);
+  }
+  EXPECT_EQ(pool.take(PageUse::Slab), kNoPage);
+  EXPECT_EQ(pool.follow_limit(100), 0U);
+  EXPECT_EQ(owner.away.size(), 12U);
+
+  pool.set_limit(10);
+  EXPECT_EQ(pool.take(PageUse::Slab), 4U) << "at once, and its memory with it";
+  EXPECT_EQ(pool.follow_limit(2), 2U);
+  EXPECT_EQ(pool.follow_limit(100), 3U);
+  EXPECT_EQ(owner.away, (std::set<std::uint32_t>{10, 11, 12, 13, 14, 15}));
+  EXPECT_EQ(pool.given_back(), 0U);
+  pool.check();
+
+  pool.set_limit(2);
+  EXPECT_EQ(pool.surplus(), 3U);
+  EXPECT_EQ(pool.follow_limit(100), 5U) << "all that is free";
+  pool.give_back(0);
+  pool.give_back(3);
+  pool.give_back(4);
+  EXPECT_EQ(pool.follow_limit(100), 3U);
+  EXPECT_EQ(pool.given_back(), 2U) << "of the four at start";
+  pool.check();
+  pool.set_limit(16);
+  for (int n = 0; n < 14; ++n) {
+    EXPECT_NE(pool.take(PageUse::Slab), kNoPage);
+  }
+  EXPECT_TRUE(owner.away.empty());
+  pool.check();
+}
+
 TEST(PagePool, MemoryFollowsTheLimitDownAndUpInSteps) {
   const GuardedArena arena(32);
   Owner owner(arena);
