@@ -29,9 +29,8 @@ struct alignas(64) Bucket {
   std::array<ItemRef, kBucketLanes> refs;
 };
 static_assert(sizeof(Bucket) == 64);
-inline constexpr std::uint32_t kBucketsPerPage = kPageBytes / sizeof(Bucket);
-inline constexpr std::uint32_t kBucketPageShift = 10;
-static_assert(kBucketsPerPage == 1U << kBucketPageShift);
+inline constexpr std::uint32_t kBucketShift = 6;
+static_assert(sizeof(Bucket) == 1U << kBucketShift);
 
 /// A key's tag: eight bits of its hash, moved off the one that means empty.
 [[nodiscard]] constexpr std::uint8_t tag_of(KeyHash hash) noexcept {

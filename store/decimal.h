@@ -9,7 +9,8 @@ namespace millrace::store {
 
 [[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/// A longer value is no number whatever it begins with; below this, no value is chained.
+/// A longer value is no number whatever it begins with, and neither is one in several pieces: where pages are small,
+/// that may be from some 300 bytes on.
 inline constexpr std::uint32_t kNumberBytesMax = 4096;
 
 /// What strtoull reads, since memcached asks it: digits that fit 64 bits, after blanks and a sign, up to the end, a

@@ -147,12 +147,12 @@ std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcep
 }
 
 bool Partition::set_limit(std::uint64_t bytes) noexcept {
-  const std::uint64_t pages = bytes >> kPageShift;
+  const std::uint64_t pages = bytes >> pages_.page_shift();
   std::uint64_t needed = index_.pages() + pages_of_ghost() + slabs_[kOverflowClass].pages;
   for (std::uint32_t id = 1; id <= sizes_.classes(); ++id) {
     needed += slabs_[id].pages != 0 ? 1 : 0;
   }
-  if (pages > pages_.pages() || pages < std::max<std::uint64_t>(needed, kArenaPagesMin)) {
+  if (pages > pages_.pages() || pages < std::max<std::uint64_t>(needed, kLimitPagesMin)) {
     return false;
   }
   pages_.set_limit(static_cast<std::uint32_t>(pages));

@@ -18,12 +18,13 @@ Index::Index(PagePool& pages, SlabAllocator& slabs, std::uint64_t hash_seed, std
     : pages_(pages),
       slabs_(slabs),
       seed_(hash_seed),
+      page_shift_(pages.page_shift() - kBucketShift),
       pages_max_(pages_max),
       directory_(std::make_unique<std::uint32_t[]>(pages_max)) {}
 
 void Index::set_buckets(std::uint32_t buckets) noexcept {
   buckets_ = old_buckets_ = moved_from_ = buckets;
-  const bool at_end = (buckets >> kBucketPageShift) >= pages_max_;
+  const bool at_end = (buckets >> page_shift_) >= pages_max_;
   grow_above_ = at_end ? ~std::uint64_t{0} : grow_above(buckets);
   overflow_above_ = overflow_above(buckets);
 }
@@ -31,14 +32,15 @@ void Index::set_buckets(std::uint32_t buckets) noexcept {
 void Index::give_page(std::uint32_t page) noexcept {
   MR_ASSERT(page_count_ < pages_max_);
   MR_ASSERT(pages_[page].use == PageUse::Index);
-  std::memset(pages_.address(page), 0, kPageBytes);
-  directory_[page_count_++] = page;
+  std::memset(pages_.address(page), 0, pages_.page_bytes());
+  directory_[page_count_] = (page - page_count_) << page_shift_;
+  ++page_count_;
   if (buckets_ == 0) {
-    set_buckets(kBucketsPerPage);
+    set_buckets(1U << page_shift_);
     return;
   }
   MR_ASSERT(stage_ == Stage::Gathering);
-  if (page_count_ << kBucketPageShift == target_buckets_) {
+  if (page_count_ << page_shift_ == target_buckets_) {
     buckets_ = target_buckets_;
     stage_ = Stage::Moving;
   }
@@ -46,7 +48,7 @@ void Index::give_page(std::uint32_t page) noexcept {
 
 void Index::start_growth() noexcept {
   const std::uint32_t pages = std::min(pages_max_, page_count_ + std::max(1U, page_count_ / 4));
-  target_buckets_ = pages << kBucketPageShift;
+  target_buckets_ = pages << page_shift_;
   stage_ = Stage::Gathering;
 }
 
@@ -86,8 +88,7 @@ void Index::move_bucket(std::uint32_t number) noexcept {
     ++chain;
   }
   // Its entries go to at most three chains that may be full: three buckets more than it gives up, and one on the way.
-  const std::uint64_t within_reach =
-      slabs_[kOverflowClass].free() + std::uint64_t{pages_.available()} * kBucketsPerPage;
+  const std::uint64_t within_reach = slabs_[kOverflowClass].free() + (std::uint64_t{pages_.available()} << page_shift_);
   if (within_reach < chain + 4) {
     return;
   }
@@ -208,7 +209,7 @@ void Index::check_chain(std::uint32_t number, std::uint64_t& entries, std::uint6
 
 void Index::check() const {
   for (std::uint32_t n = 0; n < page_count_; ++n) {
-    MR_ASSERT(pages_[directory_[n]].use == PageUse::Index);
+    MR_ASSERT(pages_[(directory_[n] + (n << page_shift_)) >> page_shift_].use == PageUse::Index);
   }
   std::uint64_t entries = 0;
   std::uint64_t overflow = 0;

@@ -134,8 +134,8 @@ class Index {
     return MR_LIKELY(old < moved_from_) ? old : reduce(position, buckets_);
   }
   [[nodiscard]] Bucket& bucket_at(std::uint32_t number) const noexcept {
-    std::byte* page = pages_.address(directory_[number >> kBucketPageShift]);
-    return reinterpret_cast<Bucket*>(page)[number & (kBucketsPerPage - 1)];
+    const std::uint32_t place = directory_[number >> page_shift_] + number;
+    return *reinterpret_cast<Bucket*>(pages_.address(0) + (std::size_t{place} << kBucketShift));
   }
   [[nodiscard]] Bucket* overflow_at(ItemRef ref) const noexcept { return reinterpret_cast<Bucket*>(pages_.at(ref)); }
   [[nodiscard]] const Item* item_at(ItemRef ref) const noexcept {
@@ -200,8 +200,11 @@ class Index {
   std::uint64_t overflow_above_ = 0;
   std::uint64_t epoch_ = 0;
   std::uint64_t overflow_buckets_ = 0;
+  std::uint32_t page_shift_;  ///< a page holds 2^this buckets
   std::uint32_t page_count_ = 0;
   std::uint32_t pages_max_;
+  /// Of each page of buckets: where its first lies, counted in buckets from the arena's start, less the first one's
+  /// number, modulo 2^32; so that a bucket is found by adding.
   std::unique_ptr<std::uint32_t[]> directory_;
 };
 

@@ -53,7 +53,7 @@ ClassStats Partition::class_stats(std::uint32_t id, Seconds now) const noexcept 
 
 MemoryStats Partition::memory_stats() const noexcept {
   MemoryStats stats;
-  stats.page_bytes = kPageBytes;
+  stats.page_bytes = pages_.page_bytes();
   stats.pages_arena = pages_.pages();
   stats.pages_limit = pages_.limit();
   stats.pages_free = pages_.available();

@@ -282,7 +282,7 @@ class __attribute__((packed, aligned(2))) Item {
   std::uint16_t value_bytes_;
 };
 static_assert(sizeof(Item) == kItemHeaderBytes);
-static_assert(kItemHeaderBytes + 1 + 0xffff > kPageBytes, "no contiguous value reaches the chained mark");
+static_assert(kItemHeaderBytes + 1 + 0xffff > kPageBytesMax, "no contiguous value reaches the chained mark");
 
 /// Opens every chunk of a chained item but the first.
 ///   byte 0: state (kind 3) | 1..3: zero | 4..7: next chunk, 0 at the end | 8..11: the head

@@ -5,20 +5,25 @@
 
 namespace millrace::store {
 
-/// Memory changes hands between classes, index and pool in pages of this size.
-inline constexpr std::uint32_t kPageBytes = 64 * 1024;
-inline constexpr std::uint32_t kPageShift = 16;
+/// Memory changes hands between classes, index and pool in pages of one size, a power of two that the arena has for
+/// life.
+inline constexpr std::uint32_t kPageBytesMin = 4 * 1024;
+inline constexpr std::uint32_t kPageBytesMax = 64 * 1024;
+/// A page is as large as it can be with so many of them in the arena: what a class holds beyond its need is then
+/// little.
+inline constexpr std::uint32_t kPagesWanted = 256;
 inline constexpr std::uint32_t kNoPage = 0xffff'ffff;
 
 /// Items lie on multiples of this; references count in it.
 inline constexpr std::uint32_t kUnitBytes = 8;
 inline constexpr std::uint32_t kUnitShift = 3;
-/// Units in a page; a page-local link is a unit number and fits 16 bits.
-inline constexpr std::uint32_t kPageUnits = kPageBytes / kUnitBytes;
+/// Units in the largest page; a page-local link is a unit number and fits 16 bits.
+inline constexpr std::uint32_t kPageUnitsMax = kPageBytesMax / kUnitBytes;
 /// What a 32-bit reference can reach.
 inline constexpr std::uint64_t kArenaBytesMax = (std::uint64_t{1} << 32) * kUnitBytes;
-/// One page for the index, one for overflow, and something to hold items in.
-inline constexpr std::uint32_t kArenaPagesMin = 4;
+inline constexpr std::uint64_t kArenaBytesMin = 256 * 1024;
+/// A limit leaves one page for the index, one for overflow, and something to hold items in.
+inline constexpr std::uint32_t kLimitPagesMin = 4;
 
 /// libmemcached walks cachedump ids 0 .. 63; ids start at 1.
 inline constexpr std::uint32_t kClassesMax = 63;
@@ -56,10 +61,6 @@ inline constexpr std::uint32_t kStealPagesMax = 16;
 /// A class is considered for one more page each time its hand has crossed this many pages.
 inline constexpr std::uint32_t kRebalanceCrossings = 8;
 
-/// An arena of fewer pages does plain CLOCK: a tenth of a class is then too little to try items in.
-inline constexpr std::uint32_t kProbationPagesMin = 32;
-/// With fewer pages a class has too few returns to go by: pages then go where the hands go round fast.
-inline constexpr std::uint32_t kMoverPagesMin = 128;
 /// A class's probation queue is as long as one in so many of its slots.
 inline constexpr std::uint32_t kProbationShare = 10;
 /// Bytes of the arena for each byte of the ghost; one byte remembers a key.
@@ -71,8 +72,16 @@ inline constexpr std::uint32_t kDrainSlotsMax = 16;
 /// Passes over a page that has something lent or reserved in it before it stays where it is.
 inline constexpr std::uint32_t kDrainPassesMax = 3;
 
-static_assert(kPageBytes == 1U << kPageShift);
-static_assert(kPageUnits < 0xffff, "a unit number and one sentinel fit 16 bits");
-static_assert(kArenaBytesMax / kPageBytes < kNoPage);
+static_assert(kPageUnitsMax < 0xffff, "a unit number and one sentinel fit 16 bits");
+static_assert(kArenaBytesMax / kPageBytesMin < kNoPage);
+
+/// What a page of an arena is large: 64 KiB from 16 MiB on.
+[[nodiscard]] constexpr std::uint32_t page_bytes_for(std::uint64_t arena_bytes) noexcept {
+  std::uint32_t bytes = kPageBytesMax;
+  while (bytes > kPageBytesMin && arena_bytes / bytes < kPagesWanted) {
+    bytes /= 2;
+  }
+  return bytes;
+}
 
 }  // namespace millrace::store

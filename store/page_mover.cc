@@ -19,21 +19,24 @@ double mistaken(std::uint64_t asked) noexcept {
   return static_cast<double>(asked) * Ghost::kFalseNumerator / Ghost::kFalseDenominator;
 }
 
-/// Of a page of evicted items, how many return. A page is added to what has gone, so that little says little.
-double by_page(double returned, std::uint64_t gone_bytes) noexcept {
-  return std::max(returned, 0.0) * kPageBytes / static_cast<double>(gone_bytes + kPageBytes);
-}
-
 }  // namespace
 
-void PageMover::set_arena_pages(std::uint32_t pages) noexcept { fade_after_ = std::max(pages / 8, kFadeAfterMin); }
+void PageMover::set_arena(std::uint32_t pages, std::uint32_t page_bytes) noexcept {
+  fade_after_ = std::max(pages / 8, kFadeAfterMin);
+  page_bytes_ = page_bytes;
+}
 
-double PageMover::gain_at_least(const Flow& flow) noexcept {
+/// Of a page of evicted items, how many return. A page is added to what has gone, so that little says little.
+double PageMover::by_page(double returned, std::uint64_t gone_bytes) const noexcept {
+  return std::max(returned, 0.0) * page_bytes_ / static_cast<double>(gone_bytes + page_bytes_);
+}
+
+double PageMover::gain_at_least(const Flow& flow) const noexcept {
   const auto returned = static_cast<double>(flow.returned);
   return by_page(returned - mistaken(flow.asked) - std::sqrt(returned), flow.gone_bytes);
 }
 
-double PageMover::cost_at_most(const Flow& flow, const Holding& holding) noexcept {
+double PageMover::cost_at_most(const Flow& flow, const Holding& holding) const noexcept {
   const auto returned = static_cast<double>(flow.returned);
   const double by_returns =
       by_page(returned - std::min(mistaken(flow.asked), returned) + std::sqrt(returned) + 1, flow.gone_bytes);

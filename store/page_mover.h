@@ -29,7 +29,7 @@ class PageMover {
     std::uint32_t to = 0;
   };
 
-  void set_arena_pages(std::uint32_t pages) noexcept;
+  void set_arena(std::uint32_t pages, std::uint32_t page_bytes) noexcept;
 
   /// A new item of class `id` came, and the ghost knew its key or did not.
   void note_new(std::uint32_t id, bool was_known) noexcept {
@@ -44,7 +44,7 @@ class PageMover {
     turned_bytes_ += bytes;
     return is_due();
   }
-  [[nodiscard]] bool is_due() const noexcept { return turned_bytes_ >= kPageBytes / 2; }
+  [[nodiscard]] bool is_due() const noexcept { return turned_bytes_ >= page_bytes_ / 2; }
 
   /// Pages and hits (ever) of a class, asked for each class of the partition by choose().
   struct Holding {
@@ -69,11 +69,13 @@ class PageMover {
 
   void fade() noexcept;
   /// Returns of a page of `flow`, at least or at most.
-  [[nodiscard]] static double gain_at_least(const Flow& flow) noexcept;
+  [[nodiscard]] double gain_at_least(const Flow& flow) const noexcept;
   [[nodiscard]] bool is_recent(std::uint64_t at) const noexcept { return at != 0 && considered_ - at < fade_after_; }
-  [[nodiscard]] static double cost_at_most(const Flow& flow, const Holding& holding) noexcept;
+  [[nodiscard]] double cost_at_most(const Flow& flow, const Holding& holding) const noexcept;
+  [[nodiscard]] double by_page(double returned, std::uint64_t gone_bytes) const noexcept;
 
   std::array<Flow, kClassesMax + 1> flows_{};
+  std::uint32_t page_bytes_ = kPageBytesMax;
   std::uint64_t turned_bytes_ = 0;
   std::uint64_t considered_ = 0;   ///< moves
   std::uint32_t fade_after_ = 16;  ///< an eighth of the arena's pages

@@ -1,22 +1,28 @@
 #include "store/page_pool.h"
 
+#include <bit>
+
 #include "base/poison.h"
 
 namespace millrace::store {
 
-PagePool::PagePool(std::span<std::byte> arena, ArenaOwner* owner)
+PagePool::PagePool(std::span<std::byte> arena, std::uint32_t page_bytes, ArenaOwner* owner)
     : arena_(arena.data()),
+      page_shift_(static_cast<std::uint32_t>(std::countr_zero(page_bytes))),
+      unit_bits_(page_shift_ - kUnitShift),
       owner_(owner),
       gives_back_(owner != nullptr),
-      pages_(static_cast<std::uint32_t>(arena.size() / kPageBytes)),
+      pages_(static_cast<std::uint32_t>(arena.size() / page_bytes)),
       limit_(pages_),
       fresh_end_(pages_),
       table_(std::make_unique<Page[]>(pages_)),
-      wheel_(table_.get()) {}
+      wheel_(table_.get()) {
+  MR_ASSERT(std::has_single_bit(page_bytes) && page_bytes >= kPageBytesMin && page_bytes <= kPageBytesMax);
+}
 
 PagePool::~PagePool() {
   // The arena lives on, for others.
-  unpoison(arena_, std::size_t{fresh_} << kPageShift);
+  unpoison(arena_, std::size_t{fresh_} << page_shift_);
 }
 
 std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
@@ -43,7 +49,7 @@ std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
     }
     owner_->take_again(bytes_of(page));
   }
-  unpoison(address(page), kPageBytes);
+  unpoison(address(page), page_bytes());
   table_[page] = Page{};
   table_[page].use = use;
   ++in_use_;
@@ -58,7 +64,7 @@ void PagePool::give_back(std::uint32_t page) noexcept {
   table_[page].next = free_head_;
   free_head_ = page;
   --in_use_;
-  poison(address(page), kPageBytes);
+  poison(address(page), page_bytes());
 }
 
 bool PagePool::give_one_back() noexcept {

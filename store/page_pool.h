@@ -1,4 +1,4 @@
-// The arena cut into 64 KiB pages: which are free, one small record for each, and when each is to be swept.
+// The arena cut into pages of one size: which are free, one small record for each, and when each is to be swept.
 //
 // Thread: the partition's owner. Ownership: the arena is lent; the table of records is ours (40 B a page, allocated
 // once). Invariants: (1) a page is in exactly one place: free list, a class's ring, or the index's directory; (2) pages
@@ -39,7 +39,8 @@ class ArenaOwner {
 
 class PagePool {
  public:
-  explicit PagePool(std::span<std::byte> arena, ArenaOwner* owner = nullptr);
+  /// `page_bytes`: a power of two, kPageBytesMin to kPageBytesMax.
+  PagePool(std::span<std::byte> arena, std::uint32_t page_bytes, ArenaOwner* owner = nullptr);
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
   ~PagePool();
@@ -56,7 +57,7 @@ class PagePool {
   [[nodiscard]] Page& operator[](std::uint32_t page) noexcept { return table_[page]; }
   [[nodiscard]] const Page& operator[](std::uint32_t page) const noexcept { return table_[page]; }
   [[nodiscard]] std::byte* address(std::uint32_t page) const noexcept {
-    return arena_ + (std::size_t{page} << kPageShift);
+    return arena_ + (std::size_t{page} << page_shift_);
   }
   [[nodiscard]] std::byte* at(ItemRef ref) const noexcept {
     return arena_ + (std::size_t{static_cast<std::uint32_t>(ref)} << kUnitShift);
@@ -64,9 +65,17 @@ class PagePool {
   [[nodiscard]] ItemRef ref_of(const void* chunk) const noexcept {
     return static_cast<ItemRef>((static_cast<const std::byte*>(chunk) - arena_) >> kUnitShift);
   }
-  [[nodiscard]] static std::uint32_t page_of(ItemRef ref) noexcept {
-    return static_cast<std::uint32_t>(ref) >> (kPageShift - kUnitShift);
+  [[nodiscard]] ItemRef ref_at(std::uint32_t page, std::uint32_t unit) const noexcept {
+    return static_cast<ItemRef>((page << unit_bits_) + unit);
   }
+  [[nodiscard]] std::uint32_t page_of(ItemRef ref) const noexcept {
+    return static_cast<std::uint32_t>(ref) >> unit_bits_;
+  }
+  [[nodiscard]] std::uint32_t unit_of(ItemRef ref) const noexcept {
+    return static_cast<std::uint32_t>(ref) & ((1U << unit_bits_) - 1);
+  }
+  [[nodiscard]] std::uint32_t page_bytes() const noexcept { return 1U << page_shift_; }
+  [[nodiscard]] std::uint32_t page_shift() const noexcept { return page_shift_; }
 
   /// Pages whose items can expire; one that is given back is taken out by itself.
   [[nodiscard]] PageWheel& wheel() noexcept { return wheel_; }
@@ -89,11 +98,15 @@ class PagePool {
   void check() const;
 
  private:
-  [[nodiscard]] std::span<std::byte> bytes_of(std::uint32_t page) const noexcept { return {address(page), kPageBytes}; }
+  [[nodiscard]] std::span<std::byte> bytes_of(std::uint32_t page) const noexcept {
+    return {address(page), page_bytes()};
+  }
   bool give_one_back() noexcept;
   void take_one_again() noexcept;
 
   std::byte* arena_;
+  std::uint32_t page_shift_;
+  std::uint32_t unit_bits_;  ///< of a reference, which say where in its page a chunk lies
   ArenaOwner* owner_;
   bool gives_back_;  ///< else its memory stays whatever the limit
   std::uint32_t pages_;

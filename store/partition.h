@@ -42,8 +42,9 @@ struct PartitionOptions {
   std::uint64_t bytes_at_start = 0;              ///< the limit at first, if the arena is larger; then it has an owner
   std::uint32_t item_bytes_max = 1024 * 1024;    ///< -I: header, key and value together
   std::uint32_t chunk_bytes_min = 48;            ///< -n
-  std::optional<double> growth_factor{};         ///< -f; unset: 1.10, or more where pages are few
+  std::optional<double> growth_factor{};         ///< -f; unset: 1.10, or 1.25 where pages are small
   std::span<const std::uint32_t> chunk_sizes{};  ///< instead of both, up to the last
+  std::uint32_t page_bytes = 0;                  ///< a power of two (limits.h); 0: what suits the arena
   bool evicts = true;                            ///< -M turns it off
   EvictionPolicy policy = EvictionPolicy::Clock;
   std::uint32_t large_value_share = 50;  ///< percent of the limit that values of several chunks may take from others
@@ -231,7 +232,9 @@ class Partition {
   // --- inspection: owner only, cold except counters()
   [[nodiscard]] const PartitionCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] PartitionCounters& counters() noexcept { return counters_; }
-  [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return std::uint64_t{pages_.limit()} << kPageShift; }
+  [[nodiscard]] std::uint64_t limit_bytes() const noexcept {
+    return std::uint64_t{pages_.limit()} << pages_.page_shift();
+  }
   [[nodiscard]] std::uint32_t classes() const noexcept { return sizes_.classes(); }  ///< ids are 1 .. classes()
   [[nodiscard]] ClassStats class_stats(std::uint32_t id, Seconds now) const noexcept;
   [[nodiscard]] MemoryStats memory_stats() const noexcept;
@@ -280,7 +283,7 @@ class Partition {
   };
   static constexpr Seconds kNoFlush = 0xffff'ffff;
 
-  Partition(const PartitionOptions& options, const SizeTable& sizes);
+  Partition(const PartitionOptions& options, const SizeTable& sizes, std::uint32_t page_bytes);
 
   [[nodiscard]] Item* item_at(ItemRef ref) const noexcept { return reinterpret_cast<Item*>(pages_.at(ref)); }
   [[nodiscard]] Continuation* continuation_at(ItemRef ref) const noexcept {
@@ -372,7 +375,7 @@ class Partition {
     }
     if (at != kNever) {
       MR_ASSERT(item.has_time());
-      pages_.wheel().note(PagePool::page_of(pages_.ref_of(&item)), at);
+      pages_.wheel().note(pages_.page_of(pages_.ref_of(&item)), at);
     }
   }
   /// Frees a chunk of the class by taking an item out whose time has come. False: none is known of.
@@ -455,6 +458,7 @@ class Partition {
   bool steal_from(std::uint32_t id, Seconds now) noexcept;
   [[nodiscard]] bool can_empty(std::uint32_t page) const noexcept;
   void empty(std::uint32_t page, Seconds now) noexcept;
+  void clear(std::uint32_t page, Seconds now) noexcept;
   void rebalance(std::uint32_t hungry, Seconds now) noexcept;
   void start_moving_page() noexcept;
   void drain(Seconds now) noexcept;

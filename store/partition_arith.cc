@@ -10,9 +10,11 @@
 
 namespace millrace::store {
 
-static_assert(kItemHeaderBytes + kTimeBytes + kClientFlagsBytes + kGivenCasBytes + kKeyBytesMax + kNumberBytesMax <=
-                  kPageBytes / 8,
-              "not chained");
+/// Digits of the largest number.
+constexpr std::uint32_t kDigitsMax = 20;
+static_assert(kItemHeaderBytes + kTimeBytes + kClientFlagsBytes + kGivenCasBytes + kKeyBytesMax + kDigitsMax <=
+                  kPageBytesMin / 8,
+              "a number is not chained by growing");
 
 ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decrement, Seconds now) noexcept {
   advance(now);
@@ -22,8 +24,9 @@ ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decreme
     return {Outcome::NotFound};
   }
   Item& item = *item_at(slot.ref());
-  const auto number =
-      item.value_bytes() <= kNumberBytesMax ? parse_decimal({item.value(), item.value_bytes()}) : std::nullopt;
+  const auto number = !item.is_chained() && item.value_bytes() <= kNumberBytesMax
+                          ? parse_decimal({item.value(), item.value_bytes()})
+                          : std::nullopt;
   if (!number) {
     return {Outcome::NotNumeric};
   }
@@ -33,7 +36,7 @@ ArithReply Partition::arith(const Key& key, std::uint64_t delta, bool is_decreme
   ++(is_decrement ? stats.decr_hits : stats.incr_hits);
   item.bump();
 
-  std::array<char, 20> digits;
+  std::array<char, kDigitsMax> digits;
   const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), result).ptr;
   const std::string_view text{digits.data(), static_cast<std::size_t>(end - digits.data())};
   if (rewrite_number(item, text)) {

@@ -70,7 +70,7 @@ bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead) noexce
 
 void Partition::note_eviction(std::uint32_t id) noexcept {
   SlabClass& c = slabs_[id];
-  if (has_probation_ && pages_.pages() >= kMoverPagesMin) {
+  if (has_probation_) {
     needs_tending_ |= mover_.turn_over(c.chunk_bytes);
   } else if (c.pace.crossings >= kRebalanceCrossings) {
     c.pace.crossings = 0;

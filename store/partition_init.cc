@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/assert.h"
@@ -13,24 +14,17 @@ namespace {
 /// Pages the index may come to hold: with the smallest items it takes a fifth of what they take together.
 constexpr std::uint32_t index_pages_max(std::uint32_t arena_pages) noexcept { return arena_pages / 4 + 1; }
 
-/// Sizes that waste little are worth nothing when most classes have no page and take each other's: a class is to have
-/// four pages in the mean, though six classes there always are.
-double usual_growth_factor(std::uint32_t arena_pages, std::uint32_t chunk_bytes_min) {
-  constexpr double kFinest = 1.10;
-  constexpr double kStep = 1.05;
-  constexpr double kCoarsest = 8.0;
-  constexpr std::uint32_t kPagesPerClass = 4;
-  constexpr std::uint32_t kClassesMin = 6;
-  const std::uint32_t classes_max = std::max(arena_pages / kPagesPerClass, kClassesMin);
-  double factor = kFinest;
-  while (factor < kCoarsest) {
-    const Result<SizeTable> table = SizeTable::create(chunk_bytes_min, factor);
-    if (!table || table->classes() <= classes_max) {
-      break;  // what cannot be is refused by who is to make it
-    }
-    factor *= kStep;
+/// Sizes that waste little are worth little where most classes have a few pages and take each other's.
+double usual_growth_factor(std::uint32_t page_bytes) noexcept { return page_bytes == kPageBytesMax ? 1.10 : 1.25; }
+
+/// A page holds two of the smallest chunk, and one of any size that is given.
+std::uint32_t page_bytes_of(const PartitionOptions& options) noexcept {
+  if (options.page_bytes != 0) {
+    return options.page_bytes;
   }
-  return factor;
+  const std::uint32_t largest = options.chunk_sizes.empty() ? 0 : options.chunk_sizes.back();
+  const std::uint32_t needed = std::max(std::min(options.chunk_bytes_min, kPageBytesMax / 2) * 2, largest);
+  return std::max(page_bytes_for(options.arena.size()), std::bit_ceil(std::min(needed, kPageBytesMax)));
 }
 
 }  // namespace
@@ -42,11 +36,11 @@ Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& opt
         fmt::format("a worker's share of the cache is {} MiB, and at most {} MiB can be addressed; use more workers",
                     bytes >> 20, kArenaBytesMax >> 20));
   }
-  if (bytes < std::uint64_t{kArenaPagesMin} * kPageBytes) {
+  if (bytes < kArenaBytesMin) {
     return fail(
         fmt::format("a worker's share of the cache is {} KiB, and it needs at least {} KiB; use fewer workers "
                     "or a larger cache (-m)",
-                    bytes >> 10, kArenaPagesMin * kPageBytes >> 10));
+                    bytes >> 10, kArenaBytesMin >> 10));
   }
   if (reinterpret_cast<std::uintptr_t>(options.arena.data()) % kCacheLineBytes != 0) {
     return fail("the arena does not start on a cache line");
@@ -58,17 +52,17 @@ Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& opt
   if (options.cas_start >= kCasMax) {
     return fail(fmt::format("CAS numbers end at {}, so they cannot start at {}", kCasMax, options.cas_start));
   }
-  const double factor = options.growth_factor.value_or(
-      usual_growth_factor(static_cast<std::uint32_t>(bytes >> kPageShift), options.chunk_bytes_min));
-  const Result<SizeTable> sizes = SizeTable::create(options.chunk_bytes_min, factor, options.chunk_sizes);
+  const std::uint32_t page_bytes = page_bytes_of(options);
+  const double factor = options.growth_factor.value_or(usual_growth_factor(page_bytes));
+  const Result<SizeTable> sizes = SizeTable::create(options.chunk_bytes_min, factor, options.chunk_sizes, page_bytes);
   if (!sizes) {
     return fail(sizes.error().what);
   }
-  return std::unique_ptr<Partition>(new Partition(options, *sizes));
+  return std::unique_ptr<Partition>(new Partition(options, *sizes, page_bytes));
 }
 
-Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
-    : pages_(options.arena, options.arena_owner),
+Partition::Partition(const PartitionOptions& options, const SizeTable& sizes, std::uint32_t page_bytes)
+    : pages_(options.arena, page_bytes, options.arena_owner),
       sizes_(sizes),
       slabs_(pages_, sizes_),
       index_(pages_, slabs_, options.hash_seed, index_pages_max(pages_.pages())),
@@ -79,11 +73,11 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
       cas_(options.cas_start),
       flushed_cas_(options.cas_start),
       policy_(options.policy),
-      has_probation_(options.evicts && options.policy == EvictionPolicy::Clock && pages_.pages() >= kProbationPagesMin),
+      has_probation_(options.evicts && options.policy == EvictionPolicy::Clock),
       chooses_(options.evicts && options.policy != EvictionPolicy::Clock && options.policy != EvictionPolicy::Clock2),
       random_(static_cast<std::uint32_t>(options.hash_seed) | 1) {
   if (options.bytes_at_start != 0) {
-    pages_.start_with(static_cast<std::uint32_t>(options.bytes_at_start >> kPageShift));
+    pages_.start_with(static_cast<std::uint32_t>(options.bytes_at_start >> pages_.page_shift()));
   }
   // Page 0 is the index's first, so that reference 0 can mean none.
   const std::uint32_t first = pages_.take(PageUse::Index);
@@ -93,7 +87,7 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
     make_records();
   }
   set_large_bytes_max();
-  mover_.set_arena_pages(pages_.pages());
+  mover_.set_arena(pages_.pages(), page_bytes);
   if (has_probation_) {
     make_ghost();
   }
@@ -103,7 +97,7 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes)
 void Partition::make_ghost() {
   const std::uint32_t pages = pages_.pages() / kGhostPagesMin;
   if (pages == 0) {
-    const std::size_t words = std::size_t{pages_.pages()} * (kPageBytes / kGhostShare / sizeof(std::uint32_t));
+    const std::size_t words = std::size_t{pages_.pages()} * (pages_.page_bytes() / kGhostShare / sizeof(std::uint32_t));
     small_ghost_ = std::make_unique<std::uint32_t[]>(words);
     ghost_ = Ghost({small_ghost_.get(), words});
     return;
@@ -113,7 +107,7 @@ void Partition::make_ghost() {
     const std::uint32_t page = pages_.take(PageUse::Ghost);
     MR_ASSERT(page == first + n);
   }
-  const std::size_t bytes = std::size_t{pages} * kPageBytes;
+  const std::size_t bytes = std::size_t{pages} << pages_.page_shift();
   std::memset(pages_.address(first), 0, bytes);
   ghost_ = Ghost({reinterpret_cast<std::uint32_t*>(pages_.address(first)), bytes / sizeof(std::uint32_t)});
 }

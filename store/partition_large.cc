@@ -24,8 +24,8 @@ void Partition::set_large_bytes_max() noexcept {
 
 /// What large values could come to hold now: their share, or what they have and nobody else does.
 std::uint64_t Partition::large_bytes_reachable() const noexcept {
-  const std::uint64_t unused = std::uint64_t{pages_.available()} << kPageShift;
-  const std::uint64_t index = std::uint64_t{index_.pages()} << kPageShift;
+  const std::uint64_t unused = std::uint64_t{pages_.available()} << pages_.page_shift();
+  const std::uint64_t index = std::uint64_t{index_.pages()} << pages_.page_shift();
   return std::min(std::max(evicts_ ? large_bytes_max_ : limit_bytes(), counters_.large_bytes + unused),
                   limit_bytes() - std::min(limit_bytes(), index));
 }
@@ -51,7 +51,7 @@ bool Partition::evict_large(Seconds now) noexcept {
 bool Partition::empty_large_page(Seconds now) noexcept {
   ItemRef ref = large_values_.oldest();
   for (std::uint32_t tries = 0; tries < kStealPagesMax && ref != ItemRef{}; ++tries) {
-    const std::uint32_t page = PagePool::page_of(ref);
+    const std::uint32_t page = pages_.page_of(ref);
     if (can_empty(page)) {
       const std::uint64_t evictions = counters_.evictions;
       empty(page, now);

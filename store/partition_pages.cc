@@ -1,10 +1,12 @@
 // Whose page to take: at once for a class that has none and for the index, bit by bit for a class that would make more
 // of it. Owner only.
 //
-// At once: everything in some page is evicted. Bit by bit (page_mover.h says from whom to whom): a page is closed to
-// new items, and each storing command sees to a few of its slots. What was hit since the hand came by last moves into
-// another page of its class, where the hand makes room for it; the rest is evicted. What is pinned or reserved is
-// passed by, and waited for during some passes; then the page stays, and another one may go.
+// In both cases what was hit since the hand came by last moves into another page of its class, where the hand makes
+// room for it, and the rest is evicted; without probation everything in a page that is taken at once goes. Bit by bit
+// (page_mover.h says from whom to whom): a page is closed to new items, and each storing command sees to a few of its
+// slots. What is pinned or reserved is passed by, and waited for during some passes; then the page stays, and another
+// one may go.
+// Why rescue what was hit: a value of many pages would else throw a piece of the cache away each time it comes.
 #include <algorithm>
 #include <cstring>
 
@@ -53,6 +55,19 @@ void Partition::empty(std::uint32_t page, Seconds now) noexcept {
   ++counters_.pages_stolen;
 }
 
+/// The same, but what was hit goes to other pages of the class, from which something else goes for it.
+void Partition::clear(std::uint32_t page, Seconds now) noexcept {
+  const std::uint32_t id = pages_[page].class_id;
+  const std::uint32_t units = slabs_[id].chunk_units;
+  const std::uint32_t end = slabs_.fresh_unit(page);
+  slabs_.start_draining(page);
+  for (std::uint32_t unit = 0; unit < end && slabs_.draining() == page; unit += units) {
+    drain_chunk(pages_.address(page) + std::size_t{unit} * kUnitBytes, id, now);
+  }
+  MR_ASSERT(pages_[page].use == PageUse::Free);
+  ++counters_.pages_stolen;
+}
+
 /// Tries the pages the class's hand will come to next: what is left in them is oldest.
 bool Partition::steal_from(std::uint32_t id, Seconds now) noexcept {
   const SlabClass& c = slabs_[id];
@@ -61,7 +76,8 @@ bool Partition::steal_from(std::uint32_t id, Seconds now) noexcept {
   for (std::uint32_t n = 0; n < tries; ++n) {
     page = slabs_.next_page(page);
     if (can_empty(page)) {
-      empty(page, now);
+      const bool rescues = has_probation_ && c.pages > 1 && slabs_.draining() == kNoPage && pages_[page].used != 0;
+      rescues ? clear(page, now) : empty(page, now);
       return true;
     }
   }
@@ -189,7 +205,7 @@ bool Partition::relocate(Item& item, std::uint32_t id, Seconds now) noexcept {
   Item& moved = *item_at(ref);
   std::memcpy(static_cast<void*>(&moved), &item, item.item_bytes());
   if (moved.expires_at() != kNever) {
-    pages_.wheel().note(PagePool::page_of(ref), moved.expires_at());
+    pages_.wheel().note(pages_.page_of(ref), moved.expires_at());
   }
   if (moved.is_in_probation()) {
     put_in_probation(moved);

@@ -24,7 +24,7 @@ constexpr std::uint32_t kJumpMax = 64;
 }  // namespace
 
 void Partition::make_records() {
-  const std::uint64_t bytes = std::uint64_t{pages_.pages()} << kPageShift;
+  const std::uint64_t bytes = std::uint64_t{pages_.pages()} << pages_.page_shift();
   if (policy_ == EvictionPolicy::Lru || policy_ == EvictionPolicy::Mru) {
     recency_ = std::make_unique<RecencyRecords>(bytes, sizes_.chunk_bytes(1));
   } else if (policy_ == EvictionPolicy::Lfu) {

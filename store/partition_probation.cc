@@ -23,7 +23,7 @@ constexpr std::uint32_t kLetOutMax = 2;
 void Partition::admit(KeyHash hash, Item& item) noexcept {
   const std::uint32_t id = class_of(item);
   const bool was_known = ghost_.take(hash);
-  if (MR_LIKELY(!item.is_chained()) || !is_beyond_large_share(kPageBytes)) {
+  if (MR_LIKELY(!item.is_chained()) || !is_beyond_large_share(pages_.page_bytes())) {
     mover_.note_new(id, was_known);  // who has its share gets no more pages
   }
   if (was_known) {
@@ -64,8 +64,8 @@ void Partition::put_in_probation(Item& item) noexcept {
 /// Takes the oldest entry off; the item when it is in probation still. One that was hit becomes CLOCK's.
 Item* Partition::oldest_in_probation(std::uint32_t id) noexcept {
   const ItemRef ref = probation_[id].pop(pages_, slabs_);
-  const Page& page = pages_[PagePool::page_of(ref)];
-  const std::uint32_t unit = static_cast<std::uint32_t>(ref) & (kPageUnits - 1);
+  const Page& page = pages_[pages_.page_of(ref)];
+  const std::uint32_t unit = pages_.unit_of(ref);
   // A page that left the class and came back has its chunks where they were.
   if (page.use != PageUse::Slab || page.class_id != id || unit >= page.fresh_unit) {
     return nullptr;
@@ -92,7 +92,7 @@ bool Partition::end_probation(std::uint32_t id, Seconds now) noexcept {
     item->set_clock(0);
     return false;
   }
-  const bool frees_room = PagePool::page_of(pages_.ref_of(item)) != slabs_.draining();
+  const bool frees_room = pages_.page_of(pages_.ref_of(item)) != slabs_.draining();
   evict(*item, now);
   return frees_room;
 }

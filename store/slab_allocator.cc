@@ -10,17 +10,17 @@ SlabAllocator::SlabAllocator(PagePool& pages, const SizeTable& sizes) noexcept
     SlabClass& c = classes_[id];
     c.chunk_bytes = sizes.chunk_bytes(id);
     c.chunk_units = static_cast<std::uint16_t>(c.chunk_bytes / kUnitBytes);
-    c.chunks_per_page = static_cast<std::uint16_t>(kPageBytes / c.chunk_bytes);
+    c.chunks_per_page = static_cast<std::uint16_t>(pages.page_bytes() / c.chunk_bytes);
   }
 }
 
 void SlabAllocator::free(ItemRef ref) noexcept {
-  const std::uint32_t number = PagePool::page_of(ref);
+  const std::uint32_t number = pages_.page_of(ref);
   Page& page = pages_[number];
   MR_ASSERT(page.use == PageUse::Slab);
   MR_ASSERT(page.used > 0);
   SlabClass& c = classes_[page.class_id];
-  const auto unit = static_cast<std::uint16_t>(static_cast<std::uint32_t>(ref) & (kPageUnits - 1));
+  const auto unit = static_cast<std::uint16_t>(pages_.unit_of(ref));
   MR_DCHECK(unit % c.chunk_units == 0 && unit < page.fresh_unit);
   std::byte* chunk = pages_.at(ref);
   *chunk = static_cast<std::byte>(Kind::Free);
@@ -42,7 +42,7 @@ bool SlabAllocator::add_page(std::uint32_t id, std::uint32_t in_use_max) noexcep
   if (number == kNoPage) {
     return false;
   }
-  poison(pages_.address(number), kPageBytes);
+  poison(pages_.address(number), pages_.page_bytes());
   SlabClass& c = classes_[id];
   Page& page = pages_[number];
   page.class_id = static_cast<std::uint8_t>(id);

@@ -62,7 +62,7 @@ class SlabAllocator {
       leave_room(c, number);
     }
     unpoison(pages_.address(number) + unit * kUnitBytes, c.chunk_bytes);
-    return static_cast<ItemRef>((number << (kPageShift - kUnitShift)) + unit);
+    return pages_.ref_at(number, unit);
   }
   void free(ItemRef ref) noexcept;
 
@@ -82,7 +82,7 @@ class SlabAllocator {
   void stop_draining() noexcept;
   [[nodiscard]] std::uint32_t draining() const noexcept { return draining_; }  ///< kNoPage: none
 
-  [[nodiscard]] std::uint32_t class_of(ItemRef ref) const noexcept { return pages_[PagePool::page_of(ref)].class_id; }
+  [[nodiscard]] std::uint32_t class_of(ItemRef ref) const noexcept { return pages_[pages_.page_of(ref)].class_id; }
   [[nodiscard]] SlabClass& operator[](std::uint32_t id) noexcept { return classes_[id]; }
   [[nodiscard]] const SlabClass& operator[](std::uint32_t id) const noexcept { return classes_[id]; }
   /// Units of a page that may be read as chunks.

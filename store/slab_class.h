@@ -21,14 +21,14 @@ class SizeTable {
   /// Fails when 63 classes do not reach a page, naming the smallest factor that does.
   /// `sizes`, when there are some, come first and in their order; the factor carries on from the last.
   static Result<SizeTable> create(std::uint32_t chunk_bytes_min, double growth_factor,
-                                  std::span<const std::uint32_t> sizes = {});
+                                  std::span<const std::uint32_t> sizes = {}, std::uint32_t page_bytes = kPageBytesMax);
 
   [[nodiscard]] std::uint32_t classes() const noexcept { return count_; }
   /// Of class 1 .. classes(); of class 0 an overflow bucket's size.
   [[nodiscard]] std::uint32_t chunk_bytes(std::uint32_t id) const noexcept { return bytes_[id]; }
   /// Smallest class that holds `bytes`; 0 when it takes more than a page.
   [[nodiscard]] std::uint32_t smallest(std::uint64_t bytes) const noexcept {
-    return bytes <= kPageBytes ? by_unit_[(bytes + kUnitBytes - 1) >> kUnitShift] : 0;
+    return bytes <= page_bytes_ ? by_unit_[(bytes + kUnitBytes - 1) >> kUnitShift] : 0;
   }
   /// Largest class whose chunk `bytes` fill; 0 when even the first is larger.
   [[nodiscard]] std::uint32_t largest_within(std::uint64_t bytes) const noexcept;
@@ -39,12 +39,15 @@ class SizeTable {
   [[nodiscard]] std::uint32_t contiguous(std::uint64_t bytes) const noexcept;
 
  private:
-  SizeTable() = default;
+  explicit SizeTable(std::uint32_t page_bytes) noexcept : page_bytes_(page_bytes) {}
+  [[nodiscard]] std::uint32_t widen(std::uint32_t bytes) const noexcept;
+  [[nodiscard]] std::uint32_t split_from() const noexcept;
   bool fill(std::uint32_t chunk_bytes_min, double growth_factor, std::span<const std::uint32_t> sizes) noexcept;
 
+  std::uint32_t page_bytes_;
   std::uint32_t count_ = 0;
   std::array<std::uint32_t, kClassesMax + 1> bytes_{};
-  std::array<std::uint8_t, kPageUnits + 1> by_unit_{};
+  std::array<std::uint8_t, kPageUnitsMax + 1> by_unit_{};
 };
 
 }  // namespace millrace::store

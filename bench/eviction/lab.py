@@ -69,7 +69,7 @@ def table(rows, share):
     for row in rows:
         figures = [f"{row[part][name]:.4f}" for part, name in columns]
         optimum = "" if row["optimal"] is None else f"{row['optimal']:.4f}"
-        out.append(f"| {row['name']} ({row['arena_pages']} pages) | " + " | ".join(figures) + f" | {optimum} |")
+        out.append(f"| {row['name']} ({row['arena_bytes'] >> 10} KiB) | " + " | ".join(figures) + f" | {optimum} |")
     for text, of in (("to `lru`", ("store", "lru")), ("to model lru", ("models", "lru"))):
         means = means_against(rows, of)
         out.append(f"| **mean {text}** | " + " | ".join(f"{means[column]:.3f}" for column in columns) + " | |")

@@ -1,6 +1,7 @@
 // eviction_lab: how many requests of a trace miss, in the real store and in reference models, beside Belady's bound.
 //
 //   eviction_lab TRACE [--share 0.01]... [--memory-mib N] [--policy NAME]... [--model NAME]... [--requests N] [--json]
+//                [--page-kib N] [--growth-factor F]
 //
 // Sized traces: the arena is a share of the footprint, which counts key, value and 22 bytes of overhead for each key;
 // a model has as many bytes and reckons each item as much, without size classes. Traces whose values are all of one
@@ -31,6 +32,8 @@ struct Words {
   std::vector<double> shares;
   std::uint64_t memory_mib = 0;
   std::uint64_t requests_max = ~std::uint64_t{0};
+  std::uint32_t page_kib = 0;  ///< 0: the store's choice
+  double growth_factor = 0;    ///< 0: the store's choice
   std::vector<std::string> policies;
   std::vector<std::string> models;
   bool wants_json = false;
@@ -38,7 +41,7 @@ struct Words {
 
 struct Row {
   double share = 0;
-  std::uint64_t arena_pages = 0;
+  std::uint64_t arena_bytes = 0;
   std::uint64_t capacity = 0;  ///< of the models: bytes, or items
   std::vector<std::pair<std::string, double>> store;
   std::vector<std::pair<std::string, double>> models;
@@ -70,6 +73,10 @@ bool parse(int argc, char** argv, Words& words) {
       is_good = parse(next, words.memory_mib);
     } else if (word == "--requests") {
       is_good = parse(next, words.requests_max);
+    } else if (word == "--page-kib") {
+      is_good = parse(next, words.page_kib);
+    } else if (word == "--growth-factor") {
+      is_good = parse(next, words.growth_factor);
     } else if (word == "--policy") {
       words.policies.emplace_back(next);
     } else if (word == "--model") {
@@ -106,20 +113,20 @@ class Lab {
       const std::uint64_t footprint = trace_->footprint_bytes(kKeyBytes + kOverheadBytes);
       const double bytes =
           share > 0 ? share * static_cast<double>(footprint) : static_cast<double>(words_->memory_mib << 20);
-      row.arena_pages = std::max<std::uint64_t>(static_cast<std::uint64_t>(std::lround(bytes / store::kPageBytes)),
-                                                store::kArenaPagesMin);
-      row.capacity = row.arena_pages * store::kPageBytes;
+      row.arena_bytes = std::max<std::uint64_t>(
+          static_cast<std::uint64_t>(std::lround(bytes / kArenaStepBytes)) * kArenaStepBytes, store::kArenaBytesMin);
+      row.capacity = row.arena_bytes;
     } else {
       auto made = unsized_shape(std::max<std::uint64_t>(static_cast<std::uint64_t>(share * trace_->keys), 1));
       if (!made) {
         return fail(made.error().what);
       }
       shape = *made;
-      row.arena_pages = shape.arena_pages;
+      row.arena_bytes = shape.arena_bytes;
       row.capacity = shape.items;
     }
     for (const std::string& policy : words_->policies) {
-      auto ratio = store_miss_ratio(policy, row.arena_pages, shape.value_bytes);
+      auto ratio = store_miss_ratio(policy, row.arena_bytes, shape.value_bytes);
       if (!ratio) {
         return fail(ratio.error().what);
       }
@@ -139,17 +146,18 @@ class Lab {
   }
 
  private:
-  Result<double> store_miss_ratio(const std::string& policy, std::uint64_t pages, std::uint32_t value_bytes) {
+  Result<double> store_miss_ratio(const std::string& policy, std::uint64_t arena_bytes, std::uint32_t value_bytes) {
     const auto known = policy_named(policy);
     if (!known) {
       return fail(fmt::format("the store has no policy {}", policy));
     }
     store::PartitionOptions options;
     options.policy = *known;
-    if (value_bytes != 0) {
-      options.growth_factor = kUnsizedGrowthFactor;
+    options.page_bytes = words_->page_kib << 10;
+    if (words_->growth_factor != 0) {
+      options.growth_factor = words_->growth_factor;
     }
-    auto run = StoreRun::create(pages, options);
+    auto run = StoreRun::create(arena_bytes, options);
     if (!run) {
       return fail(run.error().what);
     }
@@ -192,12 +200,12 @@ std::string as_json(const std::vector<std::pair<std::string, double>>& ratios) {
 void print(const Words& words, const Lab& lab, const Row& row) {
   if (words.wants_json) {
     fmt::print(
-        "{{\"trace\": \"{}\", \"sized\": {}, \"share\": {}, \"arena_pages\": {}, \"capacity\": {}, \"store\": {}, "
+        "{{\"trace\": \"{}\", \"sized\": {}, \"share\": {}, \"arena_bytes\": {}, \"capacity\": {}, \"store\": {}, "
         "\"models\": {}, \"optimal\": {}}}\n",
-        words.trace, lab.is_sized(), row.share, row.arena_pages, row.capacity, as_json(row.store), as_json(row.models),
+        words.trace, lab.is_sized(), row.share, row.arena_bytes, row.capacity, as_json(row.store), as_json(row.models),
         row.optimal < 0 ? "null" : fmt::format("{:.5f}", row.optimal));
   } else {
-    fmt::print("{} share {} arena {} pages, model {} {}\n", words.trace, row.share, row.arena_pages, row.capacity,
+    fmt::print("{} share {} arena {} KiB, model {} {}\n", words.trace, row.share, row.arena_bytes >> 10, row.capacity,
                lab.is_sized() ? "bytes" : "items");
     for (const auto& [name, ratio] : row.store) {
       fmt::print("  store {:<10} {:.4f}\n", name, ratio);
@@ -219,7 +227,7 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, words)) {
     fmt::print(stderr,
                "usage: eviction_lab TRACE [--share S]... [--memory-mib N] [--policy NAME]... [--model NAME]... "
-               "[--requests N] [--json]\n");
+               "[--requests N] [--page-kib N] [--growth-factor F] [--json]\n");
     return 2;
   }
   if (words.policies.empty()) {

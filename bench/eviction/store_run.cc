@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::uint64_t kHashSeed = 0x5eed;
 constexpr store::Seconds kNow = 1;
-constexpr std::uint64_t kPagesWanted = 64;
-constexpr std::uint32_t kChunksPerPageMax = 256;
+constexpr std::uint64_t kStepsWanted = 64;
+constexpr std::uint32_t kChunksPerStepMax = 256;
 
 /// "k" and sixteen digits that tell nothing of the number's order.
 std::array<char, kKeyBytes> key_text(std::uint32_t number) {
@@ -29,15 +29,14 @@ std::array<char, kKeyBytes> key_text(std::uint32_t number) {
 
 void UnmapArena::operator()(std::byte* arena) const { munmap(arena, bytes); }
 
-Result<StoreRun> StoreRun::create(std::uint64_t arena_pages, store::PartitionOptions options) {
-  const std::uint64_t bytes = arena_pages * store::kPageBytes;
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+Result<StoreRun> StoreRun::create(std::uint64_t arena_bytes, store::PartitionOptions options) {
+  void* memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     return fail("no memory for the arena");
   }
   StoreRun run;
-  run.arena_ = {static_cast<std::byte*>(memory), UnmapArena{bytes}};
-  options.arena = {run.arena_.get(), bytes};
+  run.arena_ = {static_cast<std::byte*>(memory), UnmapArena{arena_bytes}};
+  options.arena = {run.arena_.get(), arena_bytes};
   options.hash_seed = kHashSeed;
   auto made = store::Partition::create(options);
   if (!made) {
@@ -64,27 +63,24 @@ bool StoreRun::replay(std::uint32_t key, std::uint32_t value_bytes, std::uint32_
 }
 
 Result<UnsizedShape> unsized_shape(std::uint64_t items) {
-  auto scratch = StoreRun::create(store::kArenaPagesMin, {.growth_factor = kUnsizedGrowthFactor});
+  auto scratch = StoreRun::create(store::kArenaBytesMin, {.page_bytes = kArenaStepBytes});
   if (!scratch) {
     return fail(scratch.error().what);
   }
   UnsizedShape shape;
-  std::uint64_t chunks_per_page = 0;
+  std::uint64_t chunks_per_step = 0;
   for (std::uint32_t id = 1; id <= scratch->partition().classes(); ++id) {
     const store::ClassStats stats = scratch->partition().class_stats(id, kNow);
-    // The largest number of chunks a page that still makes enough pages.
-    if (stats.chunks_per_page <= kChunksPerPageMax && stats.chunk_size < store::kPageBytes &&
-        (shape.value_bytes == 0 || stats.chunks_per_page * kPagesWanted >= items)) {
-      chunks_per_page = stats.chunks_per_page;
+    // The largest number of chunks a step that still makes enough steps.
+    if (stats.chunks_per_page <= kChunksPerStepMax && stats.chunk_size < kArenaStepBytes &&
+        (shape.value_bytes == 0 || stats.chunks_per_page * kStepsWanted >= items)) {
+      chunks_per_step = stats.chunks_per_page;
       shape.value_bytes = stats.chunk_size - store::kItemHeaderBytes - kKeyBytes;
     }
   }
-  const std::uint64_t item_pages = (items + chunks_per_page - 1) / chunks_per_page;
-  for (shape.arena_pages = item_pages + 1;; ++shape.arena_pages) {
-    store::PartitionOptions options;
-    options.policy = EvictionPolicy::Clock2;
-    options.growth_factor = kUnsizedGrowthFactor;
-    auto filled = StoreRun::create(shape.arena_pages, options);
+  const std::uint64_t item_steps = (items + chunks_per_step - 1) / chunks_per_step;
+  for (shape.arena_bytes = (item_steps + 1) * kArenaStepBytes;; shape.arena_bytes += kArenaStepBytes) {
+    auto filled = StoreRun::create(shape.arena_bytes, {.policy = EvictionPolicy::Clock2});
     if (!filled) {
       return fail(filled.error().what);
     }

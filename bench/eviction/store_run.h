@@ -22,10 +22,10 @@ struct UnmapArena {
   void operator()(std::byte* arena) const;
 };
 
-/// An arena of whole pages, and a partition in it.
+/// An arena, and a partition in it.
 class StoreRun {
  public:
-  static Result<StoreRun> create(std::uint64_t arena_pages, store::PartitionOptions options);
+  static Result<StoreRun> create(std::uint64_t arena_bytes, store::PartitionOptions options);
   StoreRun(StoreRun&& other) noexcept = default;
   StoreRun& operator=(StoreRun&& other) noexcept = default;
 
@@ -46,15 +46,15 @@ class StoreRun {
 
 /// An arena in which items of one size fill whole pages, for traces that count objects.
 struct UnsizedShape {
-  std::uint64_t arena_pages = 0;
+  std::uint64_t arena_bytes = 0;
   std::uint32_t value_bytes = 0;
   std::uint64_t items = 0;  ///< how many it holds before the first goes
 };
 
-/// Items of one size need one class, however few pages there are: the finest table, always.
-inline constexpr double kUnsizedGrowthFactor = 1.10;
+/// Arenas are whole numbers of this.
+inline constexpr std::uint64_t kArenaStepBytes = 64 * 1024;
 
-/// The shape that holds `items` or just above, in at least some sixty pages, so that a page is a small part of it.
+/// The shape that holds `items` or just above, in at least some sixty steps, so that one is a small part of it.
 Result<UnsizedShape> unsized_shape(std::uint64_t items);
 
 }  // namespace millrace::eviction

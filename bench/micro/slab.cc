@@ -19,7 +19,7 @@ struct World {
   World()
       : memory(static_cast<std::byte*>(
             mmap(nullptr, kArenaBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0))),
-        pool({memory, kArenaBytes}),
+        pool({memory, kArenaBytes}, kPageBytesMax),
         sizes(*SizeTable::create(48, 1.10)),
         slabs(pool, sizes) {
     pool.take(PageUse::Index);

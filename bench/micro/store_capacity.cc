@@ -40,7 +40,7 @@ bool report(std::size_t arena_bytes, std::uint32_t value_bytes) {
   const MemoryStats memory_stats = partition.memory_stats();
   const double overhead = static_cast<double>(arena_bytes) / items - kKeyBytes - value_bytes;
   const double index =
-      static_cast<double>((memory_stats.pages_index + memory_stats.pages_overflow) * kPageBytes) / items;
+      static_cast<double>((memory_stats.pages_index + memory_stats.pages_overflow) * memory_stats.page_bytes) / items;
   std::printf("%10u %12.0f %18.2f %14.2f %14.2f%s\n", value_bytes, items, overhead, index,
               static_cast<double>(memory_stats.table_bytes) / items,
               memory_stats.index_is_growing ? "  (growing)" : "");

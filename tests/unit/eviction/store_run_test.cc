@@ -20,11 +20,10 @@ double misses_to_model(EvictionPolicy policy, std::string_view name) {
   EXPECT_TRUE(shape);
   EXPECT_GE(shape->items, 4000U);
   EXPECT_LE(shape->items, 4400U);
-  EXPECT_GE(shape->arena_pages, 60U) << "a page is to be a small part";
+  EXPECT_GE(shape->arena_bytes, 60 * kArenaStepBytes) << "a step is to be a small part";
   store::PartitionOptions options;
   options.policy = policy;
-  options.growth_factor = kUnsizedGrowthFactor;
-  auto run = StoreRun::create(shape->arena_pages, options);
+  auto run = StoreRun::create(shape->arena_bytes, options);
   EXPECT_TRUE(run);
   const auto model = make_model(name, {shape->items, kKeys});
   load::Prng prng(millrace::tests::test_seed());

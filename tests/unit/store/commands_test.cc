@@ -236,7 +236,7 @@ TEST(Arith, TheVictimOfALongerNumberMayLieInItsBucket) {
   }
   const std::string number = named('n', n);
 
-  Store store(6);
+  Store store(6, {.policy = EvictionPolicy::Clock2});
   const std::string other(20, 'o');  // as long as the number will be, so of the class that it will need
   ASSERT_EQ(store.set(victim, other), Outcome::Stored);
   ASSERT_EQ(store.set("first of its class: keeps its page", "xxxxx"), Outcome::Stored);

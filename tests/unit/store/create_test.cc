@@ -1,6 +1,7 @@
 // What a partition is made of, or why it is not made.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 #include "unit/store/partition_fixture.h"
@@ -53,7 +54,7 @@ TEST(PartitionCreate, AMisalignedArenaIsRefused) {
 }
 
 TEST(PartitionCreate, TheSmallestArenaServes) {
-  Store store(kArenaPagesMin);
+  Store store(kArenaBytesMin / kPageBytes, {.page_bytes = kPageBytesMin});
   for (int n = 0; n < 10'000; ++n) {
     ASSERT_EQ(store.set(std::to_string(n), "value"), Outcome::Stored);
   }
@@ -62,24 +63,53 @@ TEST(PartitionCreate, TheSmallestArenaServes) {
   store->check();
 }
 
-TEST(PartitionCreate, FewPagesHaveFewClassesUnlessAskedFor) {
+TEST(PartitionCreate, ASmallArenaHasSmallPages) {
+  const auto page_kib = [](std::size_t arena_kib, PartitionOptions options = {}) {
+    const GuardedArena arena(arena_kib / 64);
+    options.arena = arena.bytes();
+    options.hash_seed = kSeed;
+    const auto made = Partition::create(options);
+    EXPECT_TRUE(made.has_value());
+    const MemoryStats stats = (*made)->memory_stats();
+    EXPECT_EQ(stats.pages_arena * stats.page_bytes, arena_kib * 1024);
+    EXPECT_EQ((*made)->limit_bytes(), arena_kib * 1024);
+    return stats.page_bytes / 1024;
+  };
+  EXPECT_EQ(page_kib(64 * 1024), 64U);
+  EXPECT_EQ(page_kib(16 * 1024), 64U);
+  EXPECT_EQ(page_kib(15 * 1024), 32U);
+  EXPECT_EQ(page_kib(4 * 1024), 16U);
+  EXPECT_EQ(page_kib(1024), 4U);
+  EXPECT_EQ(page_kib(256), 4U) << "the smallest";
+  EXPECT_EQ(page_kib(256, {.page_bytes = 32'768}), 32U) << "who asks for it gets it";
+  EXPECT_EQ(page_kib(256, {.chunk_bytes_min = 5000}), 16U) << "two of the smallest chunk fit a page";
+  constexpr std::array<std::uint32_t, 2> kSizes{100, 20'000};
+  EXPECT_EQ(page_kib(256, {.chunk_sizes = kSizes}), 32U) << "and one of each size that is given";
+}
+
+TEST(PartitionCreate, SmallPagesHaveFewerClassesUnlessAskedFor) {
   const auto classes = [](std::size_t pages, PartitionOptions options = {}) {
     const GuardedArena arena(pages);
     options.arena = arena.bytes();
     options.hash_seed = kSeed;
     return (*Partition::create(options))->classes();
   };
-  EXPECT_EQ(classes(240), classes(1000)) << "four pages a class, or more: the finest table";
-  EXPECT_EQ(classes(1000), 60U);
-  EXPECT_LE(classes(100), 25U);
-  EXPECT_GT(classes(100), 15U);
-  EXPECT_EQ(classes(8), 6U);
-  EXPECT_EQ(classes(8, {.growth_factor = 1.10}), 60U) << "who asks for it gets it";
+  EXPECT_EQ(classes(256), 60U);
+  EXPECT_LT(classes(255), 30U);
+  EXPECT_GT(classes(255, {.growth_factor = 1.10}), 50U) << "who asks for it gets it";
+}
+
+TEST(PartitionCreate, WhatIsRefusedOfALargeArenaIsRefusedOfASmallOne) {
+  const GuardedArena arena(4);
+  constexpr std::array<std::uint32_t, 2> kSizes{100, 70'000};
+  EXPECT_NE(refusal({.arena = arena.bytes(), .chunk_bytes_min = 40'000}).find("-n"), std::string::npos);
+  EXPECT_NE(refusal({.arena = arena.bytes(), .chunk_sizes = kSizes}).find("70000"), std::string::npos);
 }
 
 TEST(PartitionCreate, BytesBeyondTheLastPageAreLeftAlone) {
   const GuardedArena arena(9);
-  const auto partition = Partition::create({.arena = arena.bytes().first(8 * kPageBytes + 100), .hash_seed = kSeed});
+  const auto partition = Partition::create(
+      {.arena = arena.bytes().first(8 * kPageBytes + 100), .page_bytes = kPageBytes, .hash_seed = kSeed});
   ASSERT_TRUE(partition.has_value());
   EXPECT_EQ((*partition)->memory_stats().pages_arena, 8U);
   EXPECT_EQ((*partition)->limit_bytes(), 8 * kPageBytes);

@@ -8,6 +8,8 @@
 namespace millrace::store::tests {
 namespace {
 
+const PartitionOptions kClockAlone{.policy = EvictionPolicy::Clock2};
+
 /// Eight of these fill a page.
 const std::string kEighth(8000, 'v');
 
@@ -15,7 +17,8 @@ std::string key(int n) { return "k" + std::to_string(n); }
 
 /// A partition whose item pages are full of kEighth under key(0), key(1) … in the order of the hand.
 struct FullStore {
-  explicit FullStore(std::uint32_t item_pages) : store(item_pages + 1), items(static_cast<int>(item_pages) * 8) {
+  explicit FullStore(std::uint32_t item_pages)
+      : store(item_pages + 1, kClockAlone), items(static_cast<int>(item_pages) * 8) {
     for (int n = 0; n < items; ++n) {
       EXPECT_EQ(store.set(key(n), kEighth), Outcome::Stored);
     }
@@ -101,7 +104,7 @@ TEST(Clock, ADeadItemGoesBeforeALiveOneWhateverItsHits) {
 }
 
 TEST(Clock, WhenAllIsHotTheHandGivesUpAfterItsBound) {
-  Store store(6);
+  Store store(6, kClockAlone);
   std::uint64_t items = 0;
   while (store->counters().evictions == 0) {
     ASSERT_EQ(store.set(key(static_cast<int>(items++)), "v"), Outcome::Stored);
@@ -133,7 +136,7 @@ constexpr std::size_t kFirstPiece = kPageBytes - kItemHeaderBytes - kTimeBytes -
 constexpr std::size_t kLaterPiece = kPageBytes - kContinuationBytes;
 
 TEST(Clock, ALargeItemAgesOnceARoundInTheClassOfItsHead) {
-  Store store(17, {.large_value_share = 100});
+  Store store(17, {.policy = EvictionPolicy::Clock2, .large_value_share = 100});
   const std::string value(kFirstPiece + 3 * kLaterPiece, 'x');  // four whole pages
   for (int n = 0; n < 4; ++n) {
     ASSERT_EQ(store.set(key(n), value), Outcome::Stored);
@@ -149,7 +152,7 @@ TEST(Clock, ALargeItemAgesOnceARoundInTheClassOfItsHead) {
 }
 
 TEST(Clock, ALargeItemAgesInAClassThatHoldsItsLastPieceOnly) {
-  Store store(18, {.large_value_share = 100});
+  Store store(18, {.policy = EvictionPolicy::Clock2, .large_value_share = 100});
   const std::string value(kFirstPiece + 5000, 'x');  // a whole page, and a piece in a class of twelve a page
   for (int n = 0; n < 10; ++n) {
     ASSERT_EQ(store.set(key(n), value), Outcome::Stored);

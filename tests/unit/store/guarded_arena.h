@@ -12,6 +12,9 @@
 
 namespace millrace::store::tests {
 
+/// An arena under test is made of the largest pages, unless it is said otherwise.
+inline constexpr std::uint32_t kPageBytes = kPageBytesMax;
+
 class GuardedArena {
  public:
   /// Without `is_usable` it is only address space, for tests of addresses.

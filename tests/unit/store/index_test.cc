@@ -19,10 +19,10 @@ constexpr std::uint64_t kHashSeed = 99;
 
 /// An index over items that are nothing but a key, and the two things a partition does for it: pages and steps.
 struct World {
-  explicit World(std::uint32_t pages, std::uint32_t index_pages_max = 1000)
+  explicit World(std::uint32_t pages, std::uint32_t index_pages_max = 1000, std::uint32_t page_bytes = kPageBytes)
       : arena(pages),
-        pool(arena.bytes()),
-        sizes(*SizeTable::create(48, 1.10)),
+        pool(arena.bytes(), page_bytes),
+        sizes(*SizeTable::create(48, 1.10, {}, page_bytes)),
         slabs(pool, sizes),
         index(pool, slabs, kHashSeed, index_pages_max) {
     index.give_page(pool.take(PageUse::Index));
@@ -257,8 +257,8 @@ TEST(Index, WaitsInTheMiddleOfGrowingWhenOverflowMightRunOut) {
   }
 }
 
-TEST(Index, RandomInsertsAndErasesAcrossGrowthAgreeWithAMap) {
-  World world(400);
+void agree_with_a_map(std::uint32_t page_bytes) {
+  World world(400, 1000, page_bytes);
   std::mt19937_64 random(millrace::tests::test_seed());
   std::map<std::string, ItemRef> model;
   for (int step = 0; step < 120'000; ++step) {
@@ -281,6 +281,11 @@ TEST(Index, RandomInsertsAndErasesAcrossGrowthAgreeWithAMap) {
   ASSERT_EQ(world.index.count(), model.size());
   ASSERT_GT(world.index.pages(), 1U);
   world.index.check();
+}
+
+TEST(Index, RandomInsertsAndErasesAcrossGrowthAgreeWithAMap) {
+  agree_with_a_map(kPageBytesMax);
+  agree_with_a_map(kPageBytesMin);
 }
 
 TEST(Index, AtItsLargestItStopsAskingForPages) {

@@ -14,7 +14,7 @@ namespace {
 
 TEST(PagePool, GivesLowestAddressesFirstAndEachOnce) {
   const GuardedArena arena(8);
-  PagePool pool(arena.bytes());
+  PagePool pool(arena.bytes(), kPageBytes);
   for (std::uint32_t page = 0; page < 8; ++page) {
     EXPECT_EQ(pool.available(), 8 - page);
     EXPECT_EQ(pool.take(PageUse::Slab), page);
@@ -26,7 +26,7 @@ TEST(PagePool, GivesLowestAddressesFirstAndEachOnce) {
 
 TEST(PagePool, PrefersAPageThatCameBackToOneNeverTouched) {
   const GuardedArena arena(8);
-  PagePool pool(arena.bytes());
+  PagePool pool(arena.bytes(), kPageBytes);
   pool.take(PageUse::Slab);
   pool.take(PageUse::Slab);
   pool[0].used = 7;
@@ -39,7 +39,7 @@ TEST(PagePool, PrefersAPageThatCameBackToOneNeverTouched) {
 
 TEST(PagePool, ALowerLimitLeavesASurplusAndGivesNothing) {
   const GuardedArena arena(8);
-  PagePool pool(arena.bytes());
+  PagePool pool(arena.bytes(), kPageBytes);
   for (int n = 0; n < 6; ++n) {
     pool.take(PageUse::Slab);
   }
@@ -58,7 +58,7 @@ TEST(PagePool, ALowerLimitLeavesASurplusAndGivesNothing) {
 
 TEST(PagePool, RandomTakingAndGivingNeverHandsOutAPageTwice) {
   const GuardedArena arena(64);
-  PagePool pool(arena.bytes());
+  PagePool pool(arena.bytes(), kPageBytes);
   std::mt19937_64 random(millrace::tests::test_seed());
   std::set<std::uint32_t> taken;
   for (int step = 0; step < 20'000; ++step) {
@@ -83,7 +83,7 @@ TEST(PagePool, RandomTakingAndGivingNeverHandsOutAPageTwice) {
 TEST(PagePool, TheLargestArenaIsAddressedToItsLastByte) {
   constexpr std::uint32_t kPages = kArenaBytesMax / kPageBytes;
   const GuardedArena arena(kPages, false);
-  PagePool pool(arena.bytes());
+  PagePool pool(arena.bytes(), kPageBytes);
   EXPECT_EQ(pool.pages(), kPages);
   std::uint32_t last = kNoPage;
   for (std::uint32_t n = 0; n < kPages; ++n) {
@@ -96,8 +96,25 @@ TEST(PagePool, TheLargestArenaIsAddressedToItsLastByte) {
   const ItemRef ref = pool.ref_of(last_unit);
   EXPECT_EQ(static_cast<std::uint32_t>(ref), 0xffff'ffffU);
   EXPECT_EQ(pool.at(ref), last_unit);
-  EXPECT_EQ(PagePool::page_of(ref), kPages - 1);
+  EXPECT_EQ(pool.page_of(ref), kPages - 1);
   EXPECT_EQ(pool.address(kPages - 1) + kPageBytes - kUnitBytes, last_unit);
+}
+
+TEST(PagePool, AReferenceIsAPageAndAPlaceInItWhateverAPageIsLarge) {
+  const GuardedArena arena(2);
+  for (std::uint32_t page_bytes = kPageBytesMin; page_bytes <= kPageBytesMax; page_bytes *= 2) {
+    PagePool pool(arena.bytes(), page_bytes);
+    ASSERT_EQ(pool.pages(), 2 * kPageBytes / page_bytes);
+    for (std::uint32_t page = 0; page < pool.pages(); ++page) {
+      for (const std::uint32_t unit : {0U, 1U, page_bytes / kUnitBytes - 1}) {
+        const ItemRef ref = pool.ref_at(page, unit);
+        ASSERT_EQ(pool.page_of(ref), page);
+        ASSERT_EQ(pool.unit_of(ref), unit);
+        ASSERT_EQ(pool.at(ref), pool.address(page) + std::size_t{unit} * kUnitBytes);
+        ASSERT_EQ(pool.ref_of(pool.at(ref)), ref);
+      }
+    }
+  }
 }
 
 /// Knows which pages have no memory.
@@ -125,7 +142,7 @@ TEST(PagePool, MemoryBeyondTheStartComesWithTheLimit) {
   for (std::uint32_t page = 4; page < 16; ++page) {
     owner.away.insert(page);
   }
-  PagePool pool(arena.bytes(), &owner);
+  PagePool pool(arena.bytes(), kPageBytes, &owner);
   pool.start_with(4);
   pool.check();
   EXPECT_EQ(pool.given_back(), 0U);
@@ -164,7 +181,7 @@ TEST(PagePool, MemoryBeyondTheStartComesWithTheLimit) {
 TEST(PagePool, MemoryFollowsTheLimitDownAndUpInSteps) {
   const GuardedArena arena(32);
   Owner owner(arena);
-  PagePool pool(arena.bytes(), &owner);
+  PagePool pool(arena.bytes(), kPageBytes, &owner);
   for (int n = 0; n < 20; ++n) {
     pool.take(PageUse::Slab);
   }
@@ -199,7 +216,7 @@ TEST(PagePool, AnOwnerThatCannotTakeMemoryBackIsNotAskedAgain) {
   const GuardedArena arena(8);
   Owner owner(arena);
   owner.refuses = true;
-  PagePool pool(arena.bytes(), &owner);
+  PagePool pool(arena.bytes(), kPageBytes, &owner);
   pool.set_limit(4);
   EXPECT_EQ(pool.follow_limit(8), 0U);
   owner.refuses = false;
@@ -215,7 +232,7 @@ TEST(PagePool, MemoryFollowsTheLimitInAnyOrder) {
   std::mt19937_64 random(millrace::tests::test_seed());
   const GuardedArena arena(24);
   Owner owner(arena);
-  PagePool pool(arena.bytes(), &owner);
+  PagePool pool(arena.bytes(), kPageBytes, &owner);
   std::set<std::uint32_t> in_use;
   for (int step = 0; step < 20'000; ++step) {
     switch (random() % 4) {

@@ -21,7 +21,8 @@ class Store {
   explicit Store(std::uint32_t pages, PartitionOptions options = {}) : arena_(pages) {
     options.arena = arena_.bytes();
     options.hash_seed = kSeed;
-    options.growth_factor = options.growth_factor.value_or(1.10);  // small as it is: which class a size has is known
+    options.page_bytes = options.page_bytes != 0 ? options.page_bytes : kPageBytes;  // which class a size has is known
+    options.growth_factor = options.growth_factor.value_or(1.10);
     auto made = Partition::create(options);
     if (!made) {
       throw std::runtime_error(made.error().what);
@@ -81,7 +82,8 @@ class Store {
   }
   /// Housekeeping over the whole arena.
   void crawl(Seconds now) {
-    for (std::uint64_t looked = 0; looked < partition_->memory_stats().pages_arena * kPageUnits / 4; looked += 4096) {
+    for (std::uint64_t looked = 0; looked < partition_->memory_stats().pages_arena * (kPageBytes / kUnitBytes) / 4;
+         looked += 4096) {
       partition_->housekeep(now, 4096);
     }
   }

@@ -30,7 +30,7 @@ struct Lent {
 };
 
 TEST(Pin, KeepsAnItemFromEviction) {
-  Store store(8);
+  Store store(8, {.policy = EvictionPolicy::Clock2});
   const Lent lent(store);
   churn(store);
   EXPECT_GT(store->counters().evictions, 0U);
@@ -155,7 +155,7 @@ TEST(Pin, ItemsStoredUnderTheKeyMeanwhileAreTheirOwn) {
 }
 
 TEST(Pin, WhenEverythingIsLentThereIsNoMemory) {
-  Store store(4);
+  Store store(4, {.policy = EvictionPolicy::Clock2});
   std::vector<ItemRef> refs;
   for (int n = 0; n < 8 * 3; ++n) {
     const std::string key = std::to_string(n);

@@ -80,11 +80,29 @@ TEST(Probation, AnItemThatMovesToAnotherChunkStaysInIt) {
   store->check();
 }
 
-TEST(Probation, ASmallArenaDoesWithoutIt) {
-  Store store(kProbationPagesMin - 1);
-  store.set("a", kValue);
-  EXPECT_FALSE(store.peek("a")->is_in_probation());
-  EXPECT_EQ(store->memory_stats().pages_overflow, 0U);
+TEST(Probation, PagesThatAreTakenAtOnceLeaveWhatWasHit) {
+  Store store(64);
+  const auto is_hot = [](std::uint64_t n) { return n % 2 == 0; };
+  std::uint64_t items = 0;
+  for (; store->memory_stats().pages_free > 1; ++items) {
+    store.set(key(items), kValue);
+    if (is_hot(items)) {
+      store.get(key(items));
+    }
+  }
+  ASSERT_EQ(store.set("large", std::string(1'000'000, 'l')), Outcome::Stored);
+  EXPECT_GE(store->counters().pages_stolen, 14U);
+  EXPECT_GT(store->counters().rescued, 0U);
+  std::uint64_t hot_gone = 0;
+  std::uint64_t cold_gone = 0;
+  for (std::uint64_t n = 0; n < items; ++n) {
+    if (!store.has(key(n))) {
+      ++(is_hot(n) ? hot_gone : cold_gone);
+    }
+  }
+  EXPECT_LT(hot_gone, items / 100);
+  EXPECT_GT(cold_gone, items / 5) << "a quarter of the memory";
+  store->check();
 }
 
 TEST(Ghost, RemembersAsManyAsAreHeldAndForgetsTheOldest) {

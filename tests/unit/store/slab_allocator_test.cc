@@ -15,7 +15,10 @@ namespace {
 
 struct World {
   explicit World(std::uint32_t pages, std::uint32_t chunk_bytes_min = 48)
-      : arena(pages), pool(arena.bytes()), sizes(*SizeTable::create(chunk_bytes_min, 1.10)), slabs(pool, sizes) {
+      : arena(pages),
+        pool(arena.bytes(), kPageBytes),
+        sizes(*SizeTable::create(chunk_bytes_min, 1.10)),
+        slabs(pool, sizes) {
     pool.take(PageUse::Index);  // reference 0 means none, so page 0 is never a class's
   }
   ItemRef take(std::uint32_t id) {
@@ -82,7 +85,7 @@ TEST(SlabAllocator, NewPagesAreTheLastTheHandComesTo) {
   World world(6, 32'768);
   std::vector<std::uint32_t> pages;
   for (int n = 0; n < 4; ++n) {
-    pages.push_back(PagePool::page_of(world.take(1)));
+    pages.push_back(world.pool.page_of(world.take(1)));
     world.take(1);
   }
   std::uint32_t page = world.slabs[1].hand.page;

@@ -13,6 +13,8 @@
 namespace millrace::store {
 namespace {
 
+constexpr std::uint32_t kPageBytes = kPageBytesMax;
+
 SizeTable table_of(std::uint32_t chunk_bytes_min, double growth_factor) {
   auto made = SizeTable::create(chunk_bytes_min, growth_factor);
   EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().what);
@@ -20,22 +22,22 @@ SizeTable table_of(std::uint32_t chunk_bytes_min, double growth_factor) {
 }
 
 /// Everything that must hold of a table, whatever made it.
-void check(const SizeTable& table, std::uint32_t chunk_bytes_min) {
+void check(const SizeTable& table, std::uint32_t chunk_bytes_min, std::uint32_t page_bytes = kPageBytes) {
   ASSERT_GE(table.classes(), 1U);
   ASSERT_LE(table.classes(), kClassesMax);
   ASSERT_EQ(table.chunk_bytes(kOverflowClass), sizeof(Bucket));
   ASSERT_GE(table.chunk_bytes(1), chunk_bytes_min);
-  ASSERT_EQ(table.chunk_bytes(table.classes()), kPageBytes);
+  ASSERT_EQ(table.chunk_bytes(table.classes()), page_bytes);
   for (std::uint32_t id = 1; id <= table.classes(); ++id) {
     const std::uint32_t bytes = table.chunk_bytes(id);
     ASSERT_EQ(bytes % kUnitBytes, 0U);
     ASSERT_GE(bytes, id == 1 ? kChunkBytesMin : table.chunk_bytes(id - 1) + kUnitBytes);
     // A page's tail is smaller than what every chunk would need to grow by a unit.
-    const std::uint32_t chunks = kPageBytes / bytes;
-    ASSERT_LT(kPageBytes - chunks * bytes, chunks * kUnitBytes);
+    const std::uint32_t chunks = page_bytes / bytes;
+    ASSERT_LT(page_bytes - chunks * bytes, chunks * kUnitBytes);
   }
   std::uint32_t id = 1;
-  for (std::uint64_t bytes = 1; bytes <= kPageBytes; ++bytes) {
+  for (std::uint64_t bytes = 1; bytes <= page_bytes; ++bytes) {
     while (table.chunk_bytes(id) < bytes) {
       ++id;
     }
@@ -51,10 +53,11 @@ void check(const SizeTable& table, std::uint32_t chunk_bytes_min) {
       // Then it is chained: the head must hold all that comes before a value.
       const std::uint32_t head = table.chunk_bytes(table.pick(bytes + kTimeBytes + kChainBytes));
       ASSERT_LT(head, bytes + kTimeBytes + kChainBytes) << bytes;
-      ASSERT_GT(head, kItemHeaderBytes + kTimeBytes + kChainBytes + kClientFlagsBytes + kKeyBytesMax) << bytes;
+      ASSERT_GT(head, kItemHeaderBytes + kTimeBytes + kChainBytes + kClientFlagsBytes + kGivenCasBytes + kKeyBytesMax)
+          << bytes;
     }
   }
-  for (const std::uint64_t bytes : {std::uint64_t{kPageBytes} + 1, std::uint64_t{1} << 20, std::uint64_t{1} << 32}) {
+  for (const std::uint64_t bytes : {std::uint64_t{page_bytes} + 1, std::uint64_t{1} << 20, std::uint64_t{1} << 32}) {
     ASSERT_EQ(table.smallest(bytes), 0U);
     ASSERT_EQ(table.contiguous(bytes), 0U);
     ASSERT_EQ(table.pick(bytes), table.classes());
@@ -73,6 +76,23 @@ TEST(SizeTable, HoldsForEveryUsualChoice) {
       ASSERT_FALSE(testing::Test::HasFatalFailure());
     }
   }
+}
+
+TEST(SizeTable, HoldsForEveryPage) {
+  for (std::uint32_t page_bytes = kPageBytesMin; page_bytes <= kPageBytesMax; page_bytes *= 2) {
+    for (const std::uint32_t smallest : {32U, 48U, 100U, 270U, 1024U}) {
+      for (const double factor : {1.10, 1.25, 2.0, 100.0}) {
+        SCOPED_TRACE(std::to_string(page_bytes) + " " + std::to_string(smallest) + " " + std::to_string(factor));
+        if (const auto made = SizeTable::create(smallest, factor, {}, page_bytes)) {
+          check(*made, smallest, page_bytes);
+        } else {
+          EXPECT_LE(factor, 1.10) << made.error().what;
+        }
+        ASSERT_FALSE(testing::Test::HasFatalFailure());
+      }
+    }
+  }
+  EXPECT_FALSE(SizeTable::create(kPageBytesMin / 2 + 1, 1.25, {}, kPageBytesMin).has_value());
 }
 
 TEST(SizeTable, TheDefaultIsTheOneInTheReadme) {
