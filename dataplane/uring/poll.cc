@@ -30,7 +30,10 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
   run_timers();
 
   Output out{.events = events};
-  if (ring_->wants_enter()) {
+  if (ring_->front() != nullptr) {
+    // What the poll before has left goes first: were more taken in now, the newest would wait for all of it.
+    ring_->submit_all();
+  } else if (ring_->wants_enter()) {
     ring_->enter();
   }
   take_in(out);
@@ -66,7 +69,7 @@ void UringTransport::take_in(Output& out) noexcept {
   // Reports go out before the next completion is looked at: so Opened precedes the first Bytes, and a completion that
   // finds room is never left half told.
   report(out);
-  while (!out.is_full()) {
+  while (!out.has_enough()) {
     const io_uring_cqe* front = ring_->front();
     if (front == nullptr) {
       return;

@@ -11,10 +11,10 @@ void UringTransport::report(Output& out) noexcept {
   if (MR_UNLIKELY(!orphans_.empty())) {
     report_orphans(out);
   }
-  while (!to_report_.empty() && !out.is_full()) {
+  while (!to_report_.empty() && !out.has_enough()) {
     const std::uint32_t slot = to_report_.pop_front();
     report_connection(slot, out);
-    if (out.is_full() && connections_[slot].state != ConnectionState::Free) {
+    if (out.has_enough() && connections_[slot].state != ConnectionState::Free) {
       to_report_.push_front(slot);  // perhaps it has more to say
     }
   }
@@ -52,7 +52,7 @@ void UringTransport::report_bytes(ConnId id, Connection& connection, std::string
 }
 
 void UringTransport::report_held(ConnId id, Connection& connection, Output& out) noexcept {
-  while (!connection.held.empty() && !out.is_full()) {
+  while (!connection.held.empty() && !out.has_enough()) {
     HeldBytes::Chunk* chunk = connection.held.pop();
     counters_.bytes_held_for_paused -= chunk->size;
     chunk->next = lent_chunks_;

@@ -91,13 +91,20 @@ class UringTransport final : public dataplane::Transport {
     Stopped
   };
 
-  /// Where poll() puts events. Full: whoever has more to say comes again next time.
+  /// What one poll() hands up of received bytes, and at most a buffer more: what the worker makes of them is the time
+  /// that everybody else waits.
+  static constexpr std::size_t kBytesPerPollMax = 64 * 1024;
+
+  /// Where poll() puts events. Full, or with enough bytes in it: whoever has more to say comes again next time.
   struct Output {
     std::span<dataplane::Event> events;
     std::size_t count = 0;
+    std::size_t bytes = 0;
     [[nodiscard]] bool is_full() const noexcept { return count == events.size(); }
+    [[nodiscard]] bool has_enough() const noexcept { return is_full() || bytes >= kBytesPerPollMax; }
     void push(const dataplane::Event& event) noexcept {
       MR_ASSERT(!is_full());
+      bytes += event.bytes.size();
       events[count++] = event;
     }
   };

@@ -16,7 +16,12 @@ std::size_t Driver::poll(Duration wait, std::size_t room) {
   EXPECT_LE(count, room);
   events.resize(count);
   last_ = events;
+  std::size_t bytes = 0;
   for (const Event& event : events) {
+    if (event.kind == EventKind::Bytes) {
+      EXPECT_LT(bytes, kBytesPerPollMax) << "rule 20";
+      bytes += event.bytes.size();
+    }
     check(event);
     seen_.push_back({.kind = event.kind,
                      .reason = event.reason,

@@ -34,6 +34,7 @@ struct Seen {
 class Driver {
  public:
   static constexpr std::size_t kRoomMax = 256;
+  static constexpr std::size_t kBytesPerPollMax = 64 * 1024;
 
   explicit Driver(dataplane::Transport& transport) : transport_(transport) {}
 
