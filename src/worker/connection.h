@@ -44,6 +44,7 @@ struct ArrivingValue {
   protocol::Request request;  ///< its key and extra are views of `bytes`
   KeyHash hash;
   WorkerId owner = 0;
+  store::Seconds expires_at = store::kNever;  ///< what its header said when it came, however long the rest takes
   Into into = Into::Gather;
   store::Reservation reservation;
   ReplyNode* awaiting = nullptr;  ///< AwaitingItem: comes back with the answer

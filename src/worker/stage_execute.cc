@@ -24,6 +24,17 @@ store::Seconds Worker::expiry_of(std::int64_t exptime) const noexcept {
   return static_cast<store::Seconds>(from_now < kLast - now_s_ ? now_s_ + from_now : kLast);
 }
 
+std::int64_t Worker::exptime_until(store::Seconds expires_at) const noexcept {
+  if (expires_at == store::kNever) {
+    return 0;
+  }
+  const std::int64_t from_now = std::int64_t{expires_at} - now_s_;
+  if (from_now <= 0) {
+    return -1;
+  }
+  return from_now > kRelativeMax ? wall_s_ + from_now : from_now;
+}
+
 void Worker::execute_batch() noexcept {
   if (batch_.is_empty()) {
     return;

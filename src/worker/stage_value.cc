@@ -21,11 +21,12 @@ namespace millrace::worker {
 namespace {
 
 std::unique_ptr<ArrivingValue> start_value(const protocol::Request& request, KeyHash hash, WorkerId owner,
-                                           std::uint32_t value_room) {
+                                           store::Seconds expires_at, std::uint32_t value_room) {
   auto value = std::make_unique<ArrivingValue>();
   value->request = request;
   value->hash = hash;
   value->owner = owner;
+  value->expires_at = expires_at;
   value->key_bytes = static_cast<std::uint32_t>(request.key.size());
   value->bytes = std::make_unique<char[]>(value->text_bytes() + value_room);
   std::memcpy(value->bytes.get(), request.key.data(), value->key_bytes);
@@ -49,7 +50,7 @@ void Worker::begin_value(Connection& connection, const protocol::Request& reques
   const KeyHash hash = hash_key(request.key, shared_.hash_seed);
   const WorkerId owner = owner_of(hash);
   if (request.value_bytes <= kGatheredValueBytesMax) {
-    connection.arriving = start_value(request, hash, owner, request.value_bytes);
+    connection.arriving = start_value(request, hash, owner, expiry_of(request.exptime), request.value_bytes);
   } else if (owner == id_) {
     begin_local_value(connection, request, hash);
   } else {
@@ -59,7 +60,7 @@ void Worker::begin_value(Connection& connection, const protocol::Request& reques
 }
 
 void Worker::begin_local_value(Connection& connection, const protocol::Request& request, KeyHash hash) noexcept {
-  connection.arriving = start_value(request, hash, id_, 0);
+  connection.arriving = start_value(request, hash, id_, expiry_of(request.exptime), 0);
   ArrivingValue& value = *connection.arriving;
   const store::StoreMode mode = store_mode(request.command);
   value.into = ArrivingValue::Into::Item;
@@ -153,7 +154,8 @@ void Worker::reserve_remotely(Connection& connection, WorkerId owner, const prot
                               std::uint64_t token) noexcept {
   MR_ASSERT(connection.arriving == nullptr);
   const std::string_view whole = request.value;
-  connection.arriving = start_value(request, hash, owner, static_cast<std::uint32_t>(whole.size()));
+  connection.arriving =
+      start_value(request, hash, owner, expiry_of(request.exptime), static_cast<std::uint32_t>(whole.size()));
   ArrivingValue& value = *connection.arriving;
   value.into = ArrivingValue::Into::AwaitingItem;
   value.is_whole = !whole.empty();
@@ -236,6 +238,7 @@ void Worker::finish_value(Connection& connection, bool is_bad) noexcept {
     }
     return;
   }
+  value->request.exptime = exptime_until(value->expires_at);
   if (value->into == ArrivingValue::Into::Item) {
     commit_value(connection, *value);
     return;

@@ -254,6 +254,8 @@ class Worker final : private LoanReader {
   std::string_view answer_watch(Connection& connection, std::string_view arguments) noexcept;
   [[nodiscard]] std::string_view answer_login(Connection& connection, const protocol::Request& request) noexcept;
   store::Seconds expiry_of(std::int64_t exptime) const noexcept;
+  /// The way back: what a client would have to say now.
+  std::int64_t exptime_until(store::Seconds expires_at) const noexcept;
 
   // --- observe.cc: what is looked at closely while somebody wants it
   struct EvictionWatcher final : store::ItemVisitor {

@@ -98,6 +98,28 @@ TEST_P(Expiry, EveryCommandThatMovesTheTimeTakesDates) {
   }
 }
 
+TEST_P(Expiry, AValueHasTheTimeThatItsHeaderSaid) {
+  for (const std::size_t bytes : {10U, 3000U, 100'000U}) {
+    for (const std::int64_t step : {-7200, 3600}) {
+      start_at(0);
+      const std::string value(bytes, 'v');
+      SimClient& other = world.open(GetParam() - 1);
+      ask("set a 0 " + in(5) + " " + std::to_string(bytes) + "\r\n" + value.substr(0, bytes / 2));
+      other.to_server = "set b 0 5 " + std::to_string(bytes) + "\r\n" + value.substr(0, bytes / 2);
+      world.run(200 * GetParam());
+      world.clock().step_wall(step);
+      world.clock().advance(seconds(2));
+      other.to_server += value.substr(bytes / 2) + "\r\n";
+      EXPECT_EQ(ask(value.substr(bytes / 2) + "\r\n"), "STORED\r\n");
+      world.clock().advance(milliseconds(2500));
+      EXPECT_EQ(alive(), "ab") << bytes;
+      world.clock().advance(milliseconds(500));
+      EXPECT_EQ(alive(), "") << bytes;
+      other.has_finished = true;
+    }
+  }
+}
+
 TEST_P(Expiry, AFlushThatWaitsIsNoLaterForTheWallClock) {
   for (const bool is_date : {false, true}) {
     for (const std::int64_t step : {-7200, 3600}) {
