@@ -260,8 +260,9 @@ class OverUdp(ProtocolCase):
         random = self.prng
         middleman = Middleman(self.memcached_over_udp().port, lambda kind: [] if random.random() < 0.02 else [0])
         self.addCleanup(middleman.end)
-        report = self.run_load(middleman.port, *self.WORDS, '--connections', 4, '--mode', 'fill,get', '--requests', 600,
-                               '--timeout-seconds', 0.2, status=1)
+        # So long a wait that what comes late on a busy machine is not taken for lost.
+        report = self.run_load(middleman.port, *self.WORDS, '--connections', 4, '--mode', 'fill,get', '--requests', 300,
+                               '--timeout-seconds', 1, status=1)
         failures = report['failures']
         self.assertGreater(middleman.lost, 0)
         # Several parts of one reply may be lost, and a request then is lost once.
@@ -269,7 +270,7 @@ class OverUdp(ProtocolCase):
         self.assertGreater(failures['lost_requests'], 0)
         self.assertEqual(sum(failures[kind] for kind in failures if kind not in ('lost_requests', 'first', 'total')), 0)
         self.assertIn('lost', failures['first'])
-        self.assertGreaterEqual(report['phases'][1]['hits'], 500)
+        self.assertGreaterEqual(report['phases'][1]['hits'], 240)
 
     def test_what_is_doubled_and_overtaken_is_put_in_order(self):
         random = self.prng
