@@ -153,7 +153,8 @@ class Lab {
     }
     store::PartitionOptions options;
     options.policy = *known;
-    options.page_bytes = words_->page_kib << 10;
+    // The value of an unsized trace was chosen for such pages; in smaller ones it would be several chunks.
+    options.page_bytes = is_sized_ ? words_->page_kib << 10 : kArenaStepBytes;
     if (words_->growth_factor != 0) {
       options.growth_factor = words_->growth_factor;
     }

@@ -80,7 +80,8 @@ Result<UnsizedShape> unsized_shape(std::uint64_t items) {
   }
   const std::uint64_t item_steps = (items + chunks_per_step - 1) / chunks_per_step;
   for (shape.arena_bytes = (item_steps + 1) * kArenaStepBytes;; shape.arena_bytes += kArenaStepBytes) {
-    auto filled = StoreRun::create(shape.arena_bytes, {.policy = EvictionPolicy::Clock2});
+    auto filled =
+        StoreRun::create(shape.arena_bytes, {.page_bytes = kArenaStepBytes, .policy = EvictionPolicy::Clock2});
     if (!filled) {
       return fail(filled.error().what);
     }
