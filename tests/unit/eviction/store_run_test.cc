@@ -23,6 +23,7 @@ double misses_to_model(EvictionPolicy policy, std::string_view name) {
   EXPECT_GE(shape->arena_bytes, 60 * kArenaStepBytes) << "a step is to be a small part";
   store::PartitionOptions options;
   options.policy = policy;
+  options.page_bytes = kArenaStepBytes;  // what the shape was chosen for
   auto run = StoreRun::create(shape->arena_bytes, options);
   EXPECT_TRUE(run);
   const auto model = make_model(name, {shape->items, kKeys});
