@@ -1,14 +1,16 @@
 """What the suites of unmodified clients share: a clean server, tools and scripts that are run against it, and a server that
 wants SASL. A script of clients/ ends with "all done", or says "cannot load ..." where its client is not installed."""
+import atexit
+import functools
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import millrace_server
 from binary_wire import BinaryWire, OK, VERSION, packet
-from millrace_server import ServerCase
-from wire import Closed
+from millrace_server import ServerCase, WORKERS, under_both
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'clients')
 # Where scripts/setup puts the clients that come from npm.
@@ -20,12 +22,41 @@ TOO_LARGE = 1024 * 1024 + 1
 
 
 class ClientCase(ServerCase):
+    """`address` is what clients call the server: HOST:PORT, or the path of its unix socket."""
     server_arguments = ['-m', '256']
+    uses_unix_socket = False
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.server = cls.wants_server and millrace_server.Server(*cls.worker_arguments, *cls.server_arguments,
+                                                                 unix_path=cls.socket_path('server'))
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            cls.folder.cleanup()
+
+    @classmethod
+    def socket_path(cls, name):
+        """For a server's unix_path; None over TCP."""
+        return os.path.join(cls.folder.name, name + '.sock') if cls.uses_unix_socket else None
 
     def setUp(self):
         if self.server:
             self.flush(self.server)
-            self.address = '127.0.0.1:%d' % self.server.port
+            self.address = self.address_of(self.server)
+
+    @staticmethod
+    def address_of(server):
+        return server.unix_path or '127.0.0.1:%d' % server.port
+
+    @staticmethod
+    def host_and_port(server, scheme=''):
+        """For clients that want two words."""
+        return (scheme + server.unix_path, '0') if server.unix_path else ('127.0.0.1', str(server.port))
 
     def flush(self, server):
         with server.connect() as c:
@@ -52,15 +83,9 @@ class ClientCase(ServerCase):
         path = os.pathsep.join(p for p in (NODE_MODULES, os.environ.get('NODE_PATH')) if p)
         self.script_says_done('node', script, *words, environment={'NODE_PATH': path})
 
-    def over_a_unix_socket(self):
-        """The path of another server's unix socket; at the end of the test the server must hold nothing."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        server = self.start('-m', '256', unix_path=os.path.join(folder.name, 'millrace.sock'))
-        self.addCleanup(server.stop)
-        self.addCleanup(server.assert_nothing_held)
-        self.unix_server = server
-        return server.unix_path
+    def skip_where_libmemcached_does_not_log_in(self):
+        if self.uses_unix_socket:
+            self.skipTest('libmemcached does not even try to log in over a unix socket')
 
     def guarded(self):
         """A server that wants SASL: from USER, PASSWORD."""
@@ -70,14 +95,27 @@ class ClientCase(ServerCase):
         path = os.path.join(folder.name, 'users')
         with open(path, 'w') as f:
             f.write('%s:%s\n' % (USER, PASSWORD))
-        server = self.start('-S', '--sasl-pwdb', path, '-m', '256', waits=False)
+        server = self.start('-S', '--sasl-pwdb', path, '-m', '256', waits=False, unix_path=self.socket_path('guarded'))
         self.addCleanup(server.stop)
 
-        def answers():
-            try:
-                with BinaryWire(port=server.port, timeout=5) as c:
-                    return c.ask(packet(VERSION)).status == OK
-            except (OSError, Closed):
-                return False
-        self.wait_until(answers, 'it does not answer')
+        def ask():
+            with BinaryWire(port=server.port, unix_path=server.unix_path, timeout=5) as c:
+                self.assertEqual(c.ask(packet(VERSION)).status, OK)
+        server.wait_until_it_answers(ask)
         return server
+
+
+def in_all_ways(cls):
+    """A ClientCase over TCP under every way of WORKERS, and over a unix socket with four workers."""
+    name = cls.__name__ + '_over_a_unix_socket'
+    setattr(sys.modules[cls.__module__], name, type(name, (cls,), {
+        'uses_unix_socket': True, 'worker_arguments': WORKERS['four_workers'], '__module__': cls.__module__}))
+    return under_both(cls)
+
+
+@functools.cache
+def build_folder():
+    """Where clients are compiled to; gone when the suite is through."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return folder

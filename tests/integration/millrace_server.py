@@ -119,16 +119,20 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def wait_until_it_answers(self):
-        """An answer, not an open connection: the kernel opens them earlier, and for a server that was just killed, too."""
+    def wait_until_it_answers(self, ask=None):
+        """An answer, not an open connection: the kernel opens them earlier, and for a server that was just killed, too.
+        ask(): another question than for text's version."""
         until = time.monotonic() + 20 * binary.patience
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 break
             try:
-                with self.connect() as c:
-                    c.ask(b'version\r\n')
-                    return
+                if ask:
+                    ask()
+                else:
+                    with self.connect() as c:
+                        c.ask(b'version\r\n')
+                return
             except (OSError, Closed):
                 time.sleep(0.02)
         self.kill()

@@ -6,36 +6,38 @@ import os
 import tempfile
 
 import millrace_server
-from client_case import ClientCase, NEARLY_TOO_LARGE, PASSWORD, USER
-from millrace_server import under_both
+from client_case import ClientCase, NEARLY_TOO_LARGE, PASSWORD, USER, in_all_ways
 from wire import blob
 
-@under_both
+@in_all_ways
 class Pylibmc(ClientCase):
-    def client(self, port, **options):
+    def client(self, address, **options):
         try:
             import pylibmc
         except ImportError:
             self.skipTest('pylibmc is not installed')
         self.pylibmc = pylibmc
-        return pylibmc.Client(['127.0.0.1:%d' % port], binary=True, behaviors={'cas': True, 'tcp_nodelay': True}, **options)
+        return pylibmc.Client([address], binary=True, behaviors={'cas': True, 'tcp_nodelay': True}, **options)
 
     def works(self, mc):
-        values = {'key:%d' % i: os.urandom(i * 37 % 5000) for i in range(300)}
+        values = {'key:%d' % i: os.urandom(i * 37 % 500) for i in range(5000)}
         self.assertEqual(mc.set_multi(values), [])
         self.assertEqual(mc.get_multi(list(values) + ['none']), values)
-        big = blob(900000, self.prng)
-        self.assertTrue(mc.set('big', big))
-        self.assertEqual(mc.get('big'), big)
-        self.assertFalse(mc.add('big', 'x'))
+        for size in (0, 1, 1023, 65536, 524288, NEARLY_TOO_LARGE):
+            value = blob(size, self.prng)
+            self.assertTrue(mc.set('size', value))
+            self.assertEqual(mc.get('size'), value)
+        self.assertFalse(mc.add('size', 'x'))
         self.assertTrue(mc.replace('key:1', 'new'))
         self.assertTrue(mc.append('key:1', '>'))
         self.assertTrue(mc.prepend('key:1', '<'))
         self.assertEqual(mc.get('key:1'), '<new>')
-        value, cas = mc.gets('key:1')
-        self.assertTrue(mc.cas('key:1', 'newer', cas))
-        self.assertFalse(mc.cas('key:1', 'newest', cas))
-        self.assertEqual(mc.get('key:1'), 'newer')
+        self.assertTrue(mc.set('counter', 0))
+        for i in range(50):
+            value, cas = mc.gets('counter')
+            self.assertTrue(mc.cas('counter', value + 1, cas))
+            self.assertFalse(mc.cas('counter', value + 2, cas))
+        self.assertEqual(mc.get('counter'), 50)
         self.assertTrue(mc.set('n', 10))
         self.assertEqual(mc.incr('n', 5), 15)
         self.assertEqual(mc.decr('n', 100), 0)
@@ -51,21 +53,22 @@ class Pylibmc(ClientCase):
         self.assertEqual(mc.get_multi(list(values)), {})
 
     def test_binary(self):
-        mc = self.client(self.server.port)
+        mc = self.client(self.address)
         self.works(mc)
         mc.disconnect_all()
 
     def test_sasl(self):
-        server = self.guarded()
-        self.works(self.client(server.port, username=USER, password=PASSWORD))
+        self.skip_where_libmemcached_does_not_log_in()
+        address = self.address_of(self.guarded())
+        self.works(self.client(address, username=USER, password=PASSWORD))
         for user, password in ((USER, 'wrong'), ('bob', PASSWORD)):
-            mc = self.client(server.port, username=user, password=password)
+            mc = self.client(address, username=user, password=password)
             with self.assertRaises(self.pylibmc.Error):
                 mc.set('a', 'x')
             mc.disconnect_all()
 
 
-@under_both
+@in_all_ways
 class Bmemcached(ClientCase):
     def client(self, address, **options):
         try:
@@ -109,26 +112,22 @@ class Bmemcached(ClientCase):
         for client in (mc, other):
             client.disconnect_all()
 
-    def test_tcp(self):
+    def test_everyday(self):
         self.works(self.client(self.address), self.client(self.address))
 
-    def test_unix_socket(self):
-        path = self.over_a_unix_socket()
-        self.works(self.client(path), self.client(path))
-
     def test_sasl(self):
-        address = '127.0.0.1:%d' % self.guarded().port
+        address = self.address_of(self.guarded())
         known = {'username': USER, 'password': PASSWORD}
         self.works(self.client(address, **known), self.client(address, **known))
         with self.assertRaises(self.bmemcached.exceptions.MemcachedException):
             self.client(address, username=USER, password='wrong').get('a')
 
 
-@under_both
+@in_all_ways
 class Tools(ClientCase):
     def test_libmemcached_tools(self):
         def tool(name, *words, status=0):
-            return self.run_tool(name, '--servers=127.0.0.1:%d' % self.server.port, '--binary', *words, status=status)
+            return self.run_tool(name, '--servers=' + self.address, '--binary', *words, status=status)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'one')
             data = blob(100000, self.prng)
@@ -144,35 +143,33 @@ class Tools(ClientCase):
         tool('memcrm', 'one')
         tool('memcexist', 'one', status=1)
         tool('memcflush')
-        self.assertIn('pid: %d' % self.server.pid, self.run_tool('memcstat', '--servers=127.0.0.1:%d' % self.server.port, '--binary'))
+        self.assertIn('pid: %d' % self.server.pid, self.run_tool('memcstat', '--servers=' + self.address, '--binary'))
 
 
-@under_both
+@in_all_ways
 class OtherLanguages(ClientCase):
     def test_php_memcached_and_its_sessions(self):
-        self.script_says_done('php', 'memcached_binary.php', '127.0.0.1', str(self.server.port))
+        self.script_says_done('php', 'memcached_binary.php', *self.host_and_port(self.server))
 
     def test_php_memcached_by_sasl(self):
-        self.script_says_done('php', 'memcached_binary.php', '127.0.0.1', str(self.guarded().port), USER, PASSWORD)
+        self.skip_where_libmemcached_does_not_log_in()
+        self.script_says_done('php', 'memcached_binary.php', *self.host_and_port(self.guarded()), USER, PASSWORD)
 
     def test_php_memcache(self):
-        self.script_says_done('php', 'memcache.php', '127.0.0.1', str(self.server.port), 'binary')
-
-    def test_php_memcache_over_a_unix_socket(self):
-        self.script_says_done('php', 'memcache.php', 'unix://' + self.over_a_unix_socket(), '0', 'binary')
+        self.script_says_done('php', 'memcache.php', *self.host_and_port(self.server, 'unix://'), 'binary')
 
     def test_ruby_dalli(self):
         self.script_says_done('ruby', 'dalli_binary.rb', self.address)
 
     def test_ruby_dalli_by_sasl(self):
-        self.script_says_done('ruby', 'dalli_binary.rb', '127.0.0.1:%d' % self.guarded().port,
+        self.script_says_done('ruby', 'dalli_binary.rb', self.address_of(self.guarded()),
                               environment={'MEMCACHE_USERNAME': USER, 'MEMCACHE_PASSWORD': PASSWORD})
 
     def test_memjs(self):
         self.node_says_done('memjs_binary.js', self.address)
 
     def test_memjs_by_sasl(self):
-        self.node_says_done('memjs_binary.js', '127.0.0.1:%d' % self.guarded().port, USER, PASSWORD)
+        self.node_says_done('memjs_binary.js', self.address_of(self.guarded()), USER, PASSWORD)
 
 
 if __name__ == '__main__':

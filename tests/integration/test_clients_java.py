@@ -1,23 +1,12 @@
 #!/usr/bin/python3
-"""spymemcached, unmodified: text, binary, and by SASL."""
-import atexit
-import functools
+"""spymemcached, unmodified: text, binary, and by SASL. It knows no unix sockets."""
 import os
-import shutil
-import tempfile
 
 import millrace_server
-from client_case import ClientCase, PASSWORD, SCRIPTS, USER
+from client_case import ClientCase, PASSWORD, SCRIPTS, USER, build_folder
 from millrace_server import under_both
 
 JAR = '/usr/share/java/spymemcached.jar'
-
-
-@functools.cache
-def classes():
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder)
-    return folder
 
 
 @under_both
@@ -25,9 +14,9 @@ class Spymemcached(ClientCase):
     def works(self, *words):
         if not os.path.exists(JAR):
             self.skipTest('libspymemcached-java is not installed')
-        if not os.listdir(classes()):
-            self.run_tool('ecj', '-proc:none', '-17', '-cp', JAR, '-d', classes(), os.path.join(SCRIPTS, 'Spymemcached.java'))
-        said = self.run_tool('java', '-XX:TieredStopAtLevel=1', '-cp', JAR + os.pathsep + classes(), 'Spymemcached', '127.0.0.1', *words)
+        if not os.listdir(build_folder()):
+            self.run_tool('ecj', '-proc:none', '-17', '-cp', JAR, '-d', build_folder(), os.path.join(SCRIPTS, 'Spymemcached.java'))
+        said = self.run_tool('java', '-XX:TieredStopAtLevel=1', '-cp', JAR + os.pathsep + build_folder(), 'Spymemcached', '127.0.0.1', *words)
         self.assertTrue(said.rstrip().endswith('all done'), said)
 
     def test_text(self):

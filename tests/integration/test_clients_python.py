@@ -2,14 +2,10 @@
 """Three Python clients, unmodified, over TCP and over a unix socket: pymemcache, pylibmc (libmemcached, text),
 python-memcached. Each does what applications do with it; what it cannot do is left out by name.
 """
-import os
-import tempfile
 import threading
-import unittest
 
 import millrace_server
-from client_case import NEARLY_TOO_LARGE, TOO_LARGE
-from millrace_server import ServerCase, under_both
+from client_case import ClientCase, NEARLY_TOO_LARGE, TOO_LARGE, in_all_ways
 from wire import blob
 
 try:
@@ -30,28 +26,7 @@ except ImportError:
 UGLY = b'\0\r\nEND\r\n\xff\xfe\x80 VALUE a 0 1\r\n' + bytes(range(256))
 
 
-class ClientCase(ServerCase):
-    """One server on TCP, one on a unix socket; `address` says which this class uses."""
-    uses_unix_socket = False
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        path = os.path.join(cls.folder.name, 'millrace.sock') if cls.uses_unix_socket else None
-        cls.server = millrace_server.Server(*cls.worker_arguments, '-m', '256', unix_path=path)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.folder.cleanup()
-
-    def setUp(self):
-        with self.server.connect() as c:
-            self.assertEqual(c.ask(b'flush_all\r\n'), b'OK')
-
-
+@in_all_ways
 class Pymemcache(ClientCase):
     def client(self, **options):
         if not pymemcache:
@@ -185,12 +160,12 @@ class Pymemcache(ClientCase):
         self.assertEqual(wrong, [])
 
 
+@in_all_ways
 class Pylibmc(ClientCase):
     def client(self, **behaviors):
         if not pylibmc:
             self.skipTest('python3-pylibmc is not installed')
-        address = self.server.unix_path or '127.0.0.1:%d' % self.server.port
-        client = pylibmc.Client([address], binary=False, behaviors=dict(behaviors, cas=True, tcp_nodelay=True))
+        client = pylibmc.Client([self.address], binary=False, behaviors=dict(behaviors, cas=True, tcp_nodelay=True))
         self.addCleanup(client.disconnect_all)
         return client
 
@@ -286,6 +261,7 @@ class Pylibmc(ClientCase):
         self.assertIsNone(c.get('gone'))
 
 
+@in_all_ways
 class PythonMemcached(ClientCase):
     def client(self, **options):
         if not memcache:
@@ -364,21 +340,6 @@ class PythonMemcached(ClientCase):
         c.flush_all()
         self.assertIsNone(c.get('gone'))
 
-
-def _add_ways():
-    """Each client: TCP with one and with four workers, unix socket with four."""
-    for base in (Pymemcache, Pylibmc, PythonMemcached):
-        name = base.__name__
-        del globals()[name]
-        globals()[name + 'OverUnixSocket'] = type(name + 'OverUnixSocket', (base,), {
-            'uses_unix_socket': True, 'worker_arguments': millrace_server.WORKERS['four_workers'], '__module__': __name__})
-        for way, arguments in millrace_server.WORKERS.items():
-            full = '%s_%s' % (name, way)
-            globals()[full] = type(full, (base,), {'worker_arguments': arguments, '__module__': __name__})
-    del globals()['ClientCase']
-
-
-_add_ways()
 
 if __name__ == '__main__':
     millrace_server.run()

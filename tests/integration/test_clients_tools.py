@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Clients that are programs or other languages: both PHP extensions, Perl's Cache::Memcached and Cache::Memcached::Fast,
-npm's memcached, the Apache library's client, the libmemcached tools, and nutcracker (twemproxy) in front of two servers.
-Unmodified, text protocol, TCP and unix socket.
+npm's memcached, Go's gomemcache, the Apache library's client, the libmemcached tools, and nutcracker (twemproxy) in front
+of two servers. Unmodified, text protocol, TCP and unix socket.
 """
 import os
 import shutil
@@ -11,18 +11,21 @@ import time
 
 import apr_memcache
 import millrace_server
-from client_case import ClientCase, NEARLY_TOO_LARGE
+from client_case import ClientCase, NEARLY_TOO_LARGE, SCRIPTS, build_folder, in_all_ways
 from millrace_server import free_port, under_both
 from wire import Wire, blob
 
 
-@under_both
+GOMEMCACHE = '/usr/share/gocode/src/github.com/bradfitz/gomemcache/memcache'
+
+
+@in_all_ways
 class OtherLanguages(ClientCase):
     def test_php_memcached(self):
-        self.script_says_done('php', 'memcached.php', '127.0.0.1', str(self.server.port))
+        self.script_says_done('php', 'memcached.php', *self.host_and_port(self.server))
 
     def test_php_memcache(self):
-        self.script_says_done('php', 'memcache.php', '127.0.0.1', str(self.server.port), 'text')
+        self.script_says_done('php', 'memcache.php', *self.host_and_port(self.server, 'unix://'), 'text')
 
     def test_perl_cache_memcached(self):
         self.script_says_done('perl', 'memcached.pl', self.address)
@@ -31,16 +34,28 @@ class OtherLanguages(ClientCase):
         self.script_says_done('perl', 'memcached_fast.pl', self.address)
 
     def test_npm_memcached(self):
+        if self.uses_unix_socket:
+            self.address += ':11211'   # it adds that to a path
+            os.symlink(self.server.unix_path, self.address)
         self.node_says_done('memcached_npm.js', self.address)
 
-    def test_over_a_unix_socket(self):
-        path = self.over_a_unix_socket()
-        for language, script, *words in (('php', 'memcached.php', path, '0'), ('php', 'memcache.php', 'unix://' + path, '0', 'text'),
-                                         ('perl', 'memcached.pl', path), ('perl', 'memcached_fast.pl', path)):
-            with self.subTest(script):
-                self.flush(self.unix_server)
-                self.script_says_done(language, script, *words)
+    def test_gomemcache(self):
+        if not os.path.exists(GOMEMCACHE):
+            self.skipTest('golang-github-bradfitz-gomemcache-dev is not installed')
+        program = os.path.join(build_folder(), 'gomemcache')
+        if not os.path.exists(program):
+            package = 'github.com/bradfitz/gomemcache/memcache'
+            compiled = os.path.join(build_folder(), package + '.o')
+            os.makedirs(os.path.dirname(compiled))
+            self.run_tool('gccgo-12', '-c', '-fgo-pkgpath=' + package, '-o', compiled,
+                          *(os.path.join(GOMEMCACHE, name) for name in ('memcache.go', 'selector.go')))
+            self.run_tool('gccgo-12', '-I', build_folder(), '-o', program, os.path.join(SCRIPTS, 'gomemcache.go'), compiled)
+        said = self.run_tool(program, self.address)
+        self.assertTrue(said.rstrip().endswith('all done'), said)
 
+
+@under_both
+class AprMemcache(ClientCase):
     def test_apr_memcache(self):
         try:
             c = apr_memcache.Client('127.0.0.1', self.server.port)
@@ -65,7 +80,7 @@ class OtherLanguages(ClientCase):
         c.close()
 
 
-@under_both
+@in_all_ways
 class LibmemcachedTools(ClientCase):
     def tool(self, name, *words, status=0):
         return self.run_tool(name, '--servers=' + self.address, *words, status=status)
@@ -121,29 +136,29 @@ class LibmemcachedTools(ClientCase):
             self.assertRegex(said, r'cmd_set: [1-9]')
 
 
-@under_both
+@in_all_ways
 class Nutcracker(ClientCase):
     wants_server = False
 
     def setUp(self):
         if not shutil.which('nutcracker'):
             self.skipTest('nutcracker is not installed')
-        self.servers = [self.start('-m', '128'), self.start('-m', '128')]
-        self.port, statistics = free_port(), free_port()
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        path = os.path.join(folder, 'nutcracker.yml')
+        self.servers = [self.start('-m', '128', unix_path=self.socket_path(name)) for name in ('first', 'second')]
+        path = os.path.join(self.folder.name, 'nutcracker.yml')
+        proxy_path, port = self.socket_path('proxy'), free_port()
+        self.proxy_at = {'unix_path': proxy_path} if proxy_path else {'port': port}
         with open(path, 'w') as f:
-            f.write('pool:\n  listen: 127.0.0.1:%d\n  hash: md5\n  distribution: ketama\n  timeout: 20000\n'
-                    '  servers:\n%s' % (self.port, ''.join('   - 127.0.0.1:%d:1\n' % s.port for s in self.servers)))
-        self.proxy = subprocess.Popen(['nutcracker', '-c', path, '-v', '0', '-a', '127.0.0.1', '-s', str(statistics),
-                                       '-o', os.path.join(folder, 'log')], stdin=subprocess.DEVNULL,
+            f.write('pool:\n  listen: %s\n  hash: md5\n  distribution: ketama\n  timeout: 20000\n'
+                    '  servers:\n%s' %
+                    (proxy_path or '127.0.0.1:%d' % port, ''.join('   - %s:1\n' % self.address_of(s) for s in self.servers)))
+        self.proxy = subprocess.Popen(['nutcracker', '-c', path, '-v', '0', '-a', '127.0.0.1', '-s', str(free_port()),
+                                       '-o', os.path.join(self.folder.name, 'log')], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.proxy.wait)
         self.addCleanup(self.proxy.kill)
         for _ in range(200):
             try:
-                Wire(port=self.port).close()
+                Wire(**self.proxy_at).close()
                 return
             except OSError:
                 time.sleep(0.02)
@@ -151,7 +166,7 @@ class Nutcracker(ClientCase):
 
     def test_through_the_proxy(self):
         values = {b'key:%d' % i: blob(self.prng.randrange(2000), self.prng) for i in range(3000)}
-        with Wire(port=self.port, timeout=30 * millrace_server.binary.patience) as c:
+        with Wire(**self.proxy_at, timeout=30 * millrace_server.binary.patience) as c:
             c.send(b''.join(b'set %s 3 0 %d\r\n%s\r\n' % (k, len(v), v) for k, v in values.items()))
             for _ in values:
                 self.assertEqual(c.line(), b'STORED')

@@ -1,5 +1,5 @@
-# Dalli before version 5 over the binary protocol, as an application uses it: ruby dalli_binary.rb HOST:PORT. User and
-# password come from MEMCACHE_USERNAME and MEMCACHE_PASSWORD. Ends with "all done".
+# Dalli before version 5 over the binary protocol, as an application uses it: ruby dalli_binary.rb HOST:PORT|SOCKET. User
+# and password come from MEMCACHE_USERNAME and MEMCACHE_PASSWORD. Ends with "all done".
 begin
   require 'dalli'
 rescue LoadError
@@ -17,7 +17,8 @@ def check(name, got, expected)
   exit 1
 end
 
-c = Dalli::Client.new(ARGV[0])
+c = Dalli::Client.new(ARGV[0], socket_timeout: 60)
+other = Dalli::Client.new(ARGV[0], socket_timeout: 60)
 check 'set', !!c.set('a', 'text', 100), true
 check 'get', c.get('a'), 'text'
 check 'add there', c.add('a', 'x'), false
@@ -32,21 +33,35 @@ check 'touch', c.touch('a', 100), true
 check 'gat', c.gat('a', 100), 'text'
 check 'cas', !!c.cas('a') { |v| v + '!' }, true
 check 'cas value', c.get('a'), 'text!'
-many = (0...300).to_h { |i| ["multi:#{i}", 'x' * (i % 97)] }
-c.multi { many.each { |k, v| c.set(k, v, 100) } }
+many = (0...3000).to_h { |i| ["multi:#{i}", 'x' * (i % 97)] }
+c.multi { many.each { |k, v| c.set(k, v, 100) } }  # quiet requests
 check 'get_multi', c.get_multi(*many.keys), many
+c.set('counter', '0', 100, raw: true)
+50.times do |i|
+  value, cas = c.get_cas('counter')
+  if i.odd?
+    other.incr('counter', 1000)
+    check 'cas too late', c.set_cas('counter', 'x', cas, 100, raw: true), false
+    value, cas = c.get_cas('counter')
+  end
+  check 'cas', !!c.set_cas('counter', (value.to_i + 1).to_s, cas, 100, raw: true), true
+end
+check 'cas result', c.get('counter', raw: true).to_i, 50 + 25 * 1000
 c.set('raw', 'mid', 100, raw: true)
 check 'append', c.append('raw', '>'), true
 check 'prepend', c.prepend('raw', '<'), true
 check 'raw', c.get('raw', raw: true), '<mid>'
-check 'big', !!c.set('big', 'b' * 500_000), true
-check 'big get', c.get('big').size, 500_000
+[0, 1, 1023, 65_536, 524_288, 1024 * 1024 - 512].each do |size|
+  value = Random.bytes(size)
+  check "set #{size}", !!c.set('size', value, 100, raw: true), true
+  check "get #{size}", c.get('size', raw: true) == value, true
+end
 check 'delete', c.delete('a'), true
 check 'deleted', c.get('a'), nil
 check 'version', c.version.values[0].match?(/\A\d+\.\d+\.\d+\z/), true
-check 'stats', c.stats.values[0]['curr_items'].to_i > 300, true
+check 'stats', c.stats.values[0]['curr_items'].to_i > 3000, true
 check 'stats items', c.stats(:items).values[0].keys.any? { |k| k.start_with?('items:') }, true
 check 'reset', !!c.reset_stats, true
 check 'flush', !!c.flush, true
-check 'flushed', c.get('big'), nil
+check 'flushed', c.get('size'), nil
 puts 'all done'

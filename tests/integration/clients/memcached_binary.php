@@ -1,71 +1,61 @@
 <?php
 // php-memcached over the binary protocol, and PHP's sessions in it, as an application uses them:
-// php memcached_binary.php HOST PORT [USER PASSWORD]. Ends with "all done".
+// php memcached_binary.php HOST|SOCKET PORT [USER PASSWORD]. Ends with "all done".
 if (!class_exists('Memcached')) {
   echo "cannot load php-memcached: not installed\n";
   exit(0);
 }
+require __DIR__ . '/common.php';
 
-function check($name, $got, $expected) {
-  if ($got !== $expected) {
-    echo "FAIL $name: got ", substr(var_export($got, true), 0, 300), ' expected ', substr(var_export($expected, true), 0, 300), "\n";
-    exit(1);
-  }
+function client($argv) {
+  $m = new Memcached();
+  $m->setOption(Memcached::OPT_BINARY_PROTOCOL, true);
+  $m->setOption(Memcached::OPT_TCP_NODELAY, true);
+  $m->setOption(Memcached::OPT_COMPRESSION, false);
+  $m->setOption(Memcached::OPT_SEND_TIMEOUT, 60000000);
+  $m->setOption(Memcached::OPT_RECV_TIMEOUT, 60000000);
+  $m->setOption(Memcached::OPT_POLL_TIMEOUT, 60000);
+  if (count($argv) > 4) $m->setSaslAuthData($argv[3], $argv[4]);
+  $m->addServer($argv[1], (int)$argv[2]);
+  return $m;
 }
 
-$m = new Memcached();
-$m->setOption(Memcached::OPT_BINARY_PROTOCOL, true);
-$m->setOption(Memcached::OPT_TCP_NODELAY, true);
-$m->setOption(Memcached::OPT_COMPRESSION, false);
-if ($argc > 4) $m->setSaslAuthData($argv[3], $argv[4]);
-$m->addServer($argv[1], (int)$argv[2]);
-
-check('set', $m->set('a', 'text', 100), true);
-check('get', $m->get('a'), 'text');
+$m = client($argv);
+check_first_commands($m);
+check('set for a while', $m->set('a', 'text', 100), true);
 check('add there', $m->add('a', 'x'), false);
 check('add code', in_array($m->getResultCode(), [Memcached::RES_NOTSTORED, Memcached::RES_DATA_EXISTS]), true);
-check('replace', $m->replace('a', 'mid'), true);
-check('append', $m->append('a', '!'), true);
-check('prepend', $m->prepend('a', '?'), true);
-check('get a', $m->get('a'), '?mid!');
-check('set object', $m->set('o', ['some' => ['object', 1.5]]), true);
-check('get object', $m->get('o'), ['some' => ['object', 1.5]]);
-check('incr makes one', $m->increment('n', 5, 10), 10);
-check('incr', $m->increment('n', 5, 10), 15);
-check('decr', $m->decrement('n', 100), 0);
+check('incr makes one', $m->increment('made', 5, 10), 10);
+check('incr', $m->increment('made', 5, 10), 15);
 check('touch', $m->touch('a', 50), true);
 check('touch missing', $m->touch('none', 50), false);
-$many = [];
-for ($i = 0; $i < 300; $i++) $many["multi:$i"] = str_repeat(chr($i % 256), $i % 300);
+$many = many_values();
 check('setMulti', $m->setMulti($many), true);
 check('getMulti', $m->getMulti(array_keys($many), Memcached::GET_PRESERVE_ORDER), $many);
-$extended = $m->get('multi:2', null, Memcached::GET_EXTENDED);
-check('cas', $m->cas($extended['cas'], 'multi:2', 'swapped'), true);
-check('cas again', $m->cas($extended['cas'], 'multi:2', 'x'), false);
-check('swapped', $m->get('multi:2'), 'swapped');
-check('delete', $m->delete('a'), true);
-check('delete again', $m->delete('a'), false);
-check('deleted', $m->get('a'), false);
-check('big', $m->set('big', str_repeat('b', 500000)), true);
-check('big get', strlen($m->get('big')), 500000);
-check('version', preg_match('/^\d+\.\d+\.\d+$/', array_values($m->getVersion())[0]), 1);
-check('stats', array_values($m->getStats())[0]['curr_items'] > 300, true);
 
-// A session is locked, read, written and unlocked.
-if ($argc <= 4) {
-  ini_set('session.save_handler', 'memcached');
-  ini_set('session.save_path', $argv[1] . ':' . $argv[2]);
-  ini_set('session.use_cookies', '0');
-  ini_set('session.cache_limiter', '');
-  check('binary sessions are the default', (bool)ini_get('memcached.sess_binary_protocol'), true);
-  check('session', session_start(), true);
-  $id = session_id();
-  $_SESSION['cart'] = ['milk', 2];
-  session_write_close();
-  $_SESSION = [];
-  session_id($id);
-  check('session again', session_start(), true);
-  check('what is in it', $_SESSION['cart'], ['milk', 2]);
-  check('session ends', session_destroy(), true);
+$other = client($argv);
+check('set counter', $m->set('counter', 0), true);
+for ($i = 0; $i < 50; $i++) {
+  $got = $m->get('counter', null, Memcached::GET_EXTENDED);
+  if ($i % 2) {
+    $other->increment('counter', 1000);
+    check('cas too late', $m->cas($got['cas'], 'counter', 1), false);
+    $got = $m->get('counter', null, Memcached::GET_EXTENDED);
+  }
+  check('cas', $m->cas($got['cas'], 'counter', (int)$got['value'] + 1), true);
 }
+check('cas result', (int)$m->get('counter'), 50 + 25 * 1000);
+
+$quiet = client($argv);
+$quiet->setOption(Memcached::OPT_NOREPLY, true);
+for ($i = 0; $i < 300; $i++) $quiet->set("quiet:$i", "v$i");
+check('noreply', $quiet->get('quiet:299'), 'v299');
+check('version', preg_match('/^\d+\.\d+\.\d+$/', array_values($m->getVersion())[0]), 1);
+check('stats', array_values($m->getStats())[0]['curr_items'] > 3000, true);
+if ($argc <= 4) {
+  check('binary sessions are the default', (bool)ini_get('memcached.sess_binary_protocol'), true);
+  check_sessions('memcached', $argv[1] . ':' . $argv[2]);
+}
+check('flush', $m->flush(), true);
+check('flushed', $m->get('size'), false);
 echo "all done\n";

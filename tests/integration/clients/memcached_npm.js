@@ -1,5 +1,5 @@
-// npm's memcached, which speaks text, as an application uses it: node memcached_npm.js HOST:PORT. It is looked for in
-// NODE_PATH. Ends with "all done".
+// npm's memcached, which speaks text, as an application uses it: node memcached_npm.js HOST:PORT|SOCKET. It adds ":11211" to
+// a socket's path, so that has to end so. It is looked for in NODE_PATH. Ends with "all done".
 const assert = require('assert');
 const crypto = require('crypto');
 let Memcached;

@@ -1,5 +1,6 @@
-// memjs, which speaks nothing but binary, as an application uses it: node memjs_binary.js HOST:PORT [USER PASSWORD]. It is
-// looked for in NODE_PATH. Ends with "all done".
+// memjs, which speaks nothing but binary, as an application uses it: node memjs_binary.js HOST:PORT|SOCKET [USER PASSWORD].
+// It is looked for in NODE_PATH. Ends with "all done".
+const crypto = require('crypto');
 let memjs;
 try {
   memjs = require('memjs');
@@ -17,7 +18,10 @@ function check(name, got, expected) {
 
 (async () => {
   const [, , address, username, password] = process.argv;
-  const c = memjs.Client.create(address, username ? { username, password } : {});
+  // Of a server's name it wants host and port; a socket's path takes a server made by hand.
+  const options = { timeout: 60, retries: 1, ...(username ? { username, password } : {}) };
+  const c = address.startsWith('/') ? new memjs.Client([new memjs.Server('', address, username, password, options)], options)
+    : memjs.Client.create(address, options);
   const text = async (key) => { const { value } = await c.get(key); return value === null ? null : value.toString(); };
   check('set', await c.set('a', 'text', { expires: 100 }), true);
   check('get', await text('a'), 'text');
@@ -34,15 +38,17 @@ function check(name, got, expected) {
   check('touch', await c.touch('a', 100), true);
   check('delete', await c.delete('a'), true);
   check('delete again', await c.delete('a'), false);
-  const big = 'b'.repeat(500000);
-  check('big', await c.set('big', big, {}), true);
-  check('big get', (await text('big')) === big, true);
-  await Promise.all(Array.from({ length: 100 }, (_, i) => c.set(`many:${i}`, `${i}`, {})));
-  const all = await Promise.all(Array.from({ length: 100 }, (_, i) => text(`many:${i}`)));
-  check('many', all, Array.from({ length: 100 }, (_, i) => `${i}`));
-  check('stats', await new Promise((done) => c.stats((e, server, stats) => done(e === null && Number(stats.curr_items) > 100))), true);
+  for (const size of [0, 1, 1023, 65536, 524288, 1024 * 1024 - 512]) {
+    const value = crypto.randomBytes(size);
+    check(`set ${size}`, await c.set('size', value, {}), true);
+    check(`get ${size}`, (await c.get('size')).value.equals(value), true);
+  }
+  const numbers = Array.from({ length: 3000 }, (_, i) => `${i}`);
+  await Promise.all(numbers.map((n) => c.set(`many:${n}`, n, {})));
+  check('many at once', await Promise.all(numbers.map((n) => text(`many:${n}`))), numbers);
+  check('stats', await new Promise((done) => c.stats((e, server, stats) => done(e === null && Number(stats.curr_items) > 3000))), true);
   await c.flush();
-  check('flushed', await text('big'), null);
+  check('flushed', await text('size'), null);
   c.close();
   console.log('all done');
 })().catch((e) => { console.log('FAIL ' + e); process.exit(1); });
