@@ -66,9 +66,13 @@ class Conformance(ServerCase):
             self.skipTest('no conformance/run_nutcracker.py in MILLRACE_SHARED; test_clients_tools.py has a test of its own')
         if not shutil.which('nutcracker') or os.geteuid() != 0:
             self.skipTest('needs nutcracker, and root for a network namespace')
-        # The script ends the second server itself; ns.py, above it, takes that for a crash and makes the status 125.
-        said = self.judge(['/usr/bin/python3', script], 120, statuses=(0, 125))
-        verdict = re.search(r'\b[1-9]\d* passed, 0 failed', said)
+        # Its proxy gives a server up that does not answer for 400 ms, which on a busy machine says little: three tries.
+        for _ in range(3):
+            # It ends the second server itself; ns.py, above it, takes that for a crash and makes the status 125.
+            said = self.judge(['/usr/bin/python3', script], 120, statuses=(0, 1, 125))
+            verdict = re.search(r'\b[1-9]\d* passed, 0 failed', said)
+            if verdict:
+                break
         self.assertTrue(verdict, said)
         for ended in re.findall(r'SERVER on (.*)', said):
             self.assertEqual(ended, 'port 11312 ENDED with status 0 during the run')

@@ -1,14 +1,12 @@
-// A client of the binary protocol that knows what must come back, as ClientScript does; all but the cas numbers, which
-// are the partitions' own.
+// A client of the binary protocol that knows what must come back (client_script.h); all but the cas numbers, which are
+// the partitions' own.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
-#include <random>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "sim/client_script.h"
 #include "support/binary_packet.h"
@@ -17,7 +15,7 @@ namespace millrace::tests {
 
 class BinaryScript final : public ClientScript {
  public:
-  BinaryScript(std::uint64_t seed, std::string prefix) : random_(seed), prefix_(std::move(prefix)) {}
+  using ClientScript::ClientScript;
 
   void add_command(std::string& request) override {
     opaque_ = static_cast<std::uint32_t>(random_());
@@ -57,20 +55,10 @@ class BinaryScript final : public ClientScript {
     std::string bytes;
   };
 
-  std::uint64_t draw(std::uint64_t below) { return random_() % below; }
   template <typename... Codes>
   unsigned any(Codes... codes) {
     const std::array<int, sizeof...(codes)> all{codes...};
     return static_cast<unsigned>(all[draw(all.size())]);
-  }
-  std::string key() { return prefix_ + std::to_string(draw(24)); }
-  std::string value() {
-    static constexpr std::size_t kLimits[] = {4, 300, 1024, 1025, 5000, 200000};
-    std::string bytes(draw(kLimits[draw(draw(3) == 0 ? 6 : 4)] + 1), static_cast<char>('a' + draw(26)));
-    for (std::size_t i = 0; i < bytes.size(); i += 1 + draw(97)) {
-      bytes[i] = static_cast<char>(random_());
-    }
-    return bytes;
   }
 
   void ask(std::string& request, unsigned opcode, std::string_view key, std::string_view extras,
@@ -88,8 +76,8 @@ class BinaryScript final : public ClientScript {
     const unsigned loud = opcode >= 0x11 ? opcode - 0x10 : opcode;
     const std::string k = key();
     std::string v = value();
-    const auto flags = static_cast<std::uint32_t>(draw(3) == 0 ? random_() : 0);
-    ask(request, opcode, k, big32(flags) + big32(0), v);
+    const std::uint32_t f = flags();
+    ask(request, opcode, k, big32(f) + big32(0), v);
     const bool exists = values_.contains(k);
     if (loud == 0x02 && exists) {
       return reply(opcode, 0x02, "Data exists for key.");
@@ -97,7 +85,7 @@ class BinaryScript final : public ClientScript {
     if (loud == 0x03 && !exists) {
       return reply(opcode, 0x01, "Not found");
     }
-    values_[k] = {flags, std::move(v)};
+    values_[k] = {f, std::move(v)};
     done(opcode, loud);
   }
 
@@ -106,7 +94,7 @@ class BinaryScript final : public ClientScript {
     const std::string k = key();
     const std::string v = value();
     const auto found = values_.find(k);
-    if (found != values_.end() && found->second.bytes.size() + v.size() > 600000) {  // stay far from the largest item
+    if (found != values_.end() && found->second.bytes.size() + v.size() > kGrownBytesMax) {
       return remove(request, false);
     }
     ask(request, opcode, k, {}, v);
@@ -134,9 +122,8 @@ class BinaryScript final : public ClientScript {
     }
   }
 
-  /// On keys of their own, so that they are always numbers.
   void arith(std::string& request, bool quiet) {
-    const std::string k = prefix_ + "n" + std::to_string(draw(4));
+    const std::string k = number_key();
     const std::uint64_t delta = draw(1000);
     const bool creates = draw(2) == 0;
     const unsigned opcode = quiet ? 0x15 : 0x05;
@@ -182,8 +169,6 @@ class BinaryScript final : public ClientScript {
     reply(opcode, 0, opcode == 0x1c ? "" : found->second.bytes, tells_key ? k : "", big32(found->second.flags));
   }
 
-  std::mt19937_64 random_;
-  std::string prefix_;
   std::uint32_t opaque_ = 0;
   std::map<std::string, Value> values_;
   std::map<std::string, std::uint64_t> numbers_;

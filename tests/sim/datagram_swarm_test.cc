@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/client_script.h"
+#include "sim/text_script.h"
 #include "support/datagram_asker.h"
 #include "support/seed.h"
 #include "support/sim_world.h"

@@ -1,24 +1,23 @@
-// A client of the meta commands that knows what must come back, as ClientScript does: quiet mode, opaques, keys in
-// base64, stale values and who renews them, CAS numbers that it brings along (those of the partitions nobody can
-// foretell).
+// A client of the meta commands that knows what must come back (client_script.h): quiet mode, opaques, keys in base64,
+// stale values and who renews them, CAS numbers that it brings along (those of the partitions nobody can foretell).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "protocol/meta/base64.h"
 #include "sim/client_script.h"
 
 namespace millrace::tests {
 
 class MetaScript final : public ClientScript {
  public:
-  MetaScript(std::uint64_t seed, std::string prefix) : random_(seed), prefix_(std::move(prefix)) {}
+  using ClientScript::ClientScript;
 
   void add_command(std::string& request) override {
     switch (draw(14)) {
@@ -66,30 +65,9 @@ class MetaScript final : public ClientScript {
     bool is_quiet = false;
   };
 
-  std::uint64_t draw(std::uint64_t below) { return random_() % below; }
-  bool maybe(std::uint64_t one_in) { return draw(one_in) == 0; }
-
-  std::string value() {
-    static constexpr std::array<std::size_t, 6> kLimits{4, 300, 1024, 1025, 5000, 200000};
-    std::string bytes(draw(kLimits[draw(maybe(3) ? 6 : 4)] + 1), static_cast<char>('a' + draw(26)));
-    for (std::size_t i = 0; i < bytes.size(); i += 1 + draw(97)) {
-      bytes[i] = static_cast<char>(random_());
-    }
-    return bytes;
-  }
-
   static std::string base64(std::string_view bytes) {
-    static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-      std::uint32_t three = 0;
-      for (std::size_t j = 0; j < 3; ++j) {
-        three = three << 8U | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-      }
-      for (std::size_t j = 0; j < 4; ++j) {
-        text += i + j <= bytes.size() ? kLetters[three >> (18U - 6U * j) & 63U] : '=';
-      }
-    }
+    std::string text(protocol::meta::base64_bytes(bytes.size()), '\0');
+    protocol::meta::encode_base64(text.data(), bytes);
     return text;
   }
 
@@ -139,7 +117,6 @@ class MetaScript final : public ClientScript {
     return is_right;
   }
 
-  std::string key() { return prefix_ + std::to_string(draw(24)); }
   Value* find(const std::string& key) {
     const auto found = values_.find(key);
     return found == values_.end() ? nullptr : &found->second;
@@ -237,7 +214,7 @@ class MetaScript final : public ClientScript {
     std::string v = value();
     Line line = begin("ms", key(), " " + std::to_string(v.size()));
     Value* old = find(line.key);
-    Value stored{.flags = static_cast<std::uint32_t>(maybe(3) ? random_() : 0), .bytes = std::move(v)};
+    Value stored{.flags = flags(), .bytes = std::move(v)};
     bool stores = true;
     std::string_view refusal = "NS";
     if (mode == 0) {
@@ -297,7 +274,7 @@ class MetaScript final : public ClientScript {
     const std::string v = value();
     Line line = begin("ms", key(), " " + std::to_string(v.size()));
     Value* old = find(line.key);
-    if (old != nullptr && old->bytes.size() + v.size() > 600000) {  // stay far from the largest item
+    if (old != nullptr && old->bytes.size() + v.size() > kGrownBytesMax) {
       return get(request);
     }
     line.asked += at_end ? " MA" : " MP";
@@ -355,8 +332,6 @@ class MetaScript final : public ClientScript {
   }
 
   // --- ma, on keys that hold numbers, or what md made of them
-
-  std::string number_key() { return prefix_ + "n" + std::to_string(draw(4)); }
 
   void arith(std::string& request) {
     Line line = begin("ma", number_key());
@@ -419,15 +394,12 @@ class MetaScript final : public ClientScript {
     const std::string k = key();
     request += "get " + k + "\r\n";
     if (Value* value = find(k)) {
-      expected_ += "VALUE " + k + " " + std::to_string(value->flags) + " " + std::to_string(value->bytes.size()) +
-                   "\r\n" + value->bytes + "\r\n";
+      expected_ += value_block(k, value->flags, value->bytes);
       value->was_read = true;
     }
     expected_ += "END\r\n";
   }
 
-  std::mt19937_64 random_;
-  std::string prefix_;
   std::map<std::string, Value> values_;
 };
 

@@ -9,6 +9,7 @@
 #include "sim/binary_script.h"
 #include "sim/client_script.h"
 #include "sim/meta_script.h"
+#include "sim/text_script.h"
 #include "support/seed.h"
 #include "support/sim_world.h"
 
