@@ -26,6 +26,7 @@ bool leaking(const Credentials& secrets, std::string_view user, std::string_view
     if (name[i] != user[i]) {
       return false;
     }
+    asm volatile("" ::: "memory");  // or the compiler makes one comparison of them, which does not leak
   }
   return true;
 }
