@@ -13,8 +13,11 @@ constexpr std::uint64_t kRetryStores = 1024;
 /// A page that the index got by emptying it is followed by so many stores before the next: hundreds in a row would be
 /// the pause that growing in steps is to avoid. A page of buckets serves ten thousand items, so nothing is lost.
 constexpr std::uint64_t kStoresPerEmptiedPage = 64;
-/// Pages over the limit that one housekeep() empties.
+/// Pages over the limit that one housekeep() empties, and none after so many slots.
 constexpr std::uint32_t kSurplusPagesMax = 4;
+constexpr std::uint32_t kSurplusSlotsMax = 256;
+/// So many turnovers of the cache after the last who came without a page, none is kept for the next.
+constexpr std::uint32_t kReserveTurnovers = 2;
 /// Pages whose memory goes to the arena's owner or comes from it in one housekeep(): a system call each.
 constexpr std::uint32_t kPagesReturnedMax = 8;
 
@@ -34,16 +37,22 @@ void Partition::tend_pages(Seconds now) noexcept {
     hungry_class_ = 0;
   }
   if (slabs_.draining() != kNoPage) {
-    drain(now);
+    drain(kDrainSlotsMax, now);
   } else if (mover_.is_due()) {
     start_moving_page();
+  } else if (wants_reserve()) {
+    start_freeing_page();
   }
-  if (probation_wants_room_ && counters_.total_items >= retry_pages_at_) {
-    const bool found = find_page(now) && slabs_.add_page(kOverflowClass);
-    retry_pages_at_ = counters_.total_items + (found ? kStoresPerEmptiedPage : kRetryStores);
-    probation_wants_room_ = !found;
+  if (reserve_ != 0 && counters_.total_items - reserve_asked_at_ > kReserveTurnovers * counters_.curr_items) {
+    reserve_ = 0;
   }
-  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || probation_wants_room_;
+  if (probation_wants_room_) {
+    probation_wants_room_ = !slabs_.add_page(kOverflowClass);
+    if (probation_wants_room_) {
+      ask_for_page();
+    }
+  }
+  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || probation_wants_room_ || wants_reserve();
 }
 
 MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
@@ -57,6 +66,10 @@ MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
     return;
   }
   const bool must_empty = pages_.available() == 0;
+  if (must_empty && has_probation_) {
+    ask_for_page();
+    return;
+  }
   const bool found = find_page(now);
   if (must_empty) {
     retry_pages_at_ = counters_.total_items + (found ? kStoresPerEmptiedPage : kRetryStores);
@@ -130,7 +143,9 @@ std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexce
 std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcept {
   advance(now);
   std::uint32_t emptied = 0;
-  while (emptied < kSurplusPagesMax && pages_.surplus() != 0 && steal_page(now)) {
+  const std::uint64_t looked_max = counters_.slots_looked + kSurplusSlotsMax;
+  while (emptied < kSurplusPagesMax && counters_.slots_looked < looked_max && pages_.surplus() != 0 &&
+         steal_page(now)) {
     ++emptied;
   }
   const std::uint32_t returned = pages_.follow_limit(kPagesReturnedMax);

@@ -52,10 +52,12 @@ inline constexpr std::uint32_t kSweepGapMax = 6;
 inline constexpr std::uint32_t kSweepWorthShift = 4;
 /// With eviction off, a storing command looks for expired items in this many slots.
 inline constexpr std::uint32_t kReclaimSlotsMax = 256;
-/// Memory for a large value is found in steps of so many chunks or evictions, or one page emptied: a step then takes
-/// some hundred microseconds at most, and the worker does other things between two.
+/// Memory for a large value is found in steps of so many chunks, evictions, or slots looked at (of its own class, or of
+/// a page that is being emptied): a step then takes some ten microseconds, and the worker does other things between
+/// two.
 inline constexpr std::uint32_t kStepChunksMax = 128;
 inline constexpr std::uint32_t kStepEvictionsMax = 16;
+inline constexpr std::uint32_t kStepSlotsMax = 128;
 /// Pages a steal looks at in one class before it asks the next class.
 inline constexpr std::uint32_t kStealPagesMax = 16;
 /// A class is considered for one more page each time its hand has crossed this many pages.
@@ -63,12 +65,22 @@ inline constexpr std::uint32_t kRebalanceCrossings = 8;
 
 /// A class's probation queue is as long as one in so many of its slots.
 inline constexpr std::uint32_t kProbationShare = 10;
+/// An eviction looks at so many items of the queue that were hit or have gone; then the hand says who goes.
+inline constexpr std::uint32_t kProbationLooksMax = 128;
 /// Bytes of the arena for each byte of the ghost; one byte remembers a key.
 inline constexpr std::uint32_t kGhostShare = 256;
 /// From so many pages on the ghost lies in pages of the arena; before, a page is more than it may cost.
 inline constexpr std::uint32_t kGhostPagesMin = 256;
-/// Slots of a page on its way to another class that one storing command looks at.
+/// Slots of a page on its way to another class that one storing command looks at, and with what hands look at to make
+/// room for what stays.
 inline constexpr std::uint32_t kDrainSlotsMax = 16;
+inline constexpr std::uint32_t kDrainLooksMax = 256;
+/// Of a page that is emptied at once, so many items find another place, and as long as hands look at so many slots for
+/// it; the rest goes.
+inline constexpr std::uint32_t kRescuesMax = 256;
+inline constexpr std::uint32_t kRescueLooksMax = 2048;
+/// Pages for each one that is kept free for who has none of its own, once that has happened. At least one is.
+inline constexpr std::uint32_t kReserveShare = 256;
 /// Passes over a page that has something lent or reserved in it before it stays where it is.
 inline constexpr std::uint32_t kDrainPassesMax = 3;
 

@@ -30,6 +30,7 @@
 #include "store/pin.h"
 #include "store/policy_records.h"
 #include "store/probation_queue.h"
+#include "store/requests.h"
 #include "store/slab_allocator.h"
 #include "store/slab_class.h"
 #include "store/types.h"
@@ -77,60 +78,6 @@ struct WalkCursor {
 };
 /// Of walk() and crawl(): bit n for class n.
 inline constexpr std::uint64_t kAllClasses = ~std::uint64_t{0};
-
-/// What a storing command wants besides key and value.
-struct StoreArgs {
-  StoreMode mode = StoreMode::Set;
-  std::uint32_t flags = 0;
-  Seconds expires_at = kNever;
-  Cas cas_compare = 0;  ///< StoreMode::Cas; with another mode, 0 means no comparison
-};
-
-struct StoreReply {
-  Outcome outcome = Outcome::Stored;
-  Cas cas = 0;  ///< the new one when Stored
-};
-
-struct ArithReply {
-  Outcome outcome = Outcome::Stored;
-  std::uint64_t number = 0;
-  Cas cas = 0;
-};
-
-/// What `ms` may want besides.
-struct MetaStoreArgs {
-  bool vivifies = false;     ///< append and prepend: without an old value the new one is stored, under expires_at
-  bool takes_stale = false;  ///< cas: a number lower than the item's stores all the same; the value is marked stale,
-                             ///< and keeps the item's expiry
-  std::optional<Cas> given_cas{};  ///< the new CAS number
-};
-
-/// What `md` wants.
-struct MetaDeleteArgs {
-  std::optional<Cas> compare{};
-  bool marks_stale = false;    ///< instead of deleting: whoever asks next is told to renew it
-  bool removes_value = false;  ///< leaves an empty value, with `flags`
-  std::uint32_t flags = 0;
-  std::optional<Seconds> expires_at{};
-  std::optional<Cas> given_cas{};
-};
-
-/// What `ma` wants.
-struct MetaArithArgs {
-  std::uint64_t delta = 1;
-  bool is_decrement = false;
-  Cas compare = 0;        ///< 0: none
-  bool vivifies = false;  ///< a key that has none gets `initial`
-  std::uint64_t initial = 0;
-  std::optional<Cas> given_cas{};
-};
-
-/// What changes of an item that was looked at.
-struct MetaChange {
-  std::optional<Seconds> expires_at{};
-  bool wins = false;   ///< its client is told to renew it, and nobody else until it is renewed
-  bool bumps = false;  ///< counts as a hit for the hand
-};
 
 class Partition {
  public:
@@ -265,6 +212,8 @@ class Partition {
   /// What is known of classes while one item takes its chunks.
   struct Drought {
     std::uint64_t dry_classes = 0;  ///< bit per class where nothing could be evicted
+    bool in_steps = false;          ///< no page is emptied at once for it
+    bool waits = false;             ///< the page that it needs is being emptied
   };
   struct Verdict {
     Outcome outcome = Outcome::Stored;
@@ -387,7 +336,7 @@ class Partition {
   void reap(Item& item, bool for_one = false) noexcept;
 
   // partition_evict.cc: whose memory to take
-  bool evict_from(std::uint32_t id, Seconds now, bool only_dead) noexcept;
+  bool evict_from(std::uint32_t id, Seconds now, bool only_dead, std::uint64_t looks_max = ~std::uint64_t{0}) noexcept;
   /// What has to be seen to after a class evicted: its pace, and the page mover's.
   void note_eviction(std::uint32_t id) noexcept;
   /// The hand meets a chunk. True when that freed it.
@@ -457,12 +406,18 @@ class Partition {
   bool steal_page(Seconds now) noexcept;
   bool steal_from(std::uint32_t id, Seconds now) noexcept;
   [[nodiscard]] bool can_empty(std::uint32_t page) const noexcept;
-  void empty(std::uint32_t page, Seconds now) noexcept;
-  void clear(std::uint32_t page, Seconds now) noexcept;
+  void foresee(std::uint32_t page, std::uint32_t unit, std::uint32_t units) const noexcept;
+  void empty(std::uint32_t page, bool rescues, Seconds now) noexcept;
   void rebalance(std::uint32_t hungry, Seconds now) noexcept;
   void start_moving_page() noexcept;
-  void drain(Seconds now) noexcept;
-  void drain_chunk(std::byte* chunk, std::uint32_t id, Seconds now) noexcept;
+  void start_draining(std::uint32_t page, std::uint32_t to) noexcept;
+  [[nodiscard]] std::uint32_t page_to_free(std::uint32_t id) const noexcept;
+  bool start_freeing_page() noexcept;
+  void ask_for_page() noexcept;
+  bool approach_page(Seconds now, Drought& drought) noexcept;
+  [[nodiscard]] bool wants_reserve() const noexcept { return pages_.available() < reserve_ && pages_.surplus() == 0; }
+  void drain(std::uint32_t slots_max, Seconds now) noexcept;
+  void clear_chunk(std::byte* chunk, std::uint32_t id, bool may_rescue, Seconds now) noexcept;
   bool relocate(Item& item, std::uint32_t id, Seconds now) noexcept;
 
   // partition_meta.cc
@@ -539,7 +494,7 @@ class Partition {
   Seconds next_second_ = 0;      ///< when begin_second() has something to do
   ChangeTimes change_times_;
   std::uint32_t hungry_class_ = 0;
-  bool needs_tending_ = false;  ///< one of: a hungry class, the mover is due or at work, probation wants room
+  bool needs_tending_ = false;  ///< one of: a hungry class, the mover is due or at work, somebody wants a page
   bool probation_wants_room_ = false;
   EvictionPolicy policy_;
   bool has_probation_;
@@ -552,8 +507,10 @@ class Partition {
   std::unique_ptr<std::uint32_t[]> small_ghost_;  ///< the ghost's words when they are less than a page
   std::array<ProbationQueue, kClassesMax + 1> probation_{};
   PageMover mover_;
-  std::uint32_t drain_to_ = 0;    ///< the class that the page being drained is for
-  std::uint32_t drain_unit_ = 0;  ///< where the pass over it has got to
+  std::uint32_t reserve_ = 0;           ///< pages to be kept free for who has none
+  std::uint64_t reserve_asked_at_ = 0;  ///< `total_items` when somebody last needed one
+  std::uint32_t drain_to_ = 0;          ///< the class that the page being drained is for; 0: the pool
+  std::uint32_t drain_unit_ = 0;        ///< where the pass over it has got to
   std::uint32_t drain_passes_ = 0;
   std::uint64_t retry_pages_at_ = 0;  ///< the index gets no page before so many items were stored
   std::uint32_t crawl_page_ = 0;

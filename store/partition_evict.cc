@@ -3,13 +3,11 @@
 // A class's hand goes round its pages slot by slot. A dead item goes at once; a live one loses one count, or its place
 // when it has none left. Large items have chunks in several classes: each such class ages the item once a round, at its
 // last chunk there, so that a class that holds only continuations can still be evicted from.
-// Bounds: an eviction looks at kSweepSlotsMax slots, then takes the next item whatever its count; emptying a page
-// evicts what is in it (2,048 items at most, 1,365 with the default -n).
+// Bounds: an eviction looks at kSweepSlotsMax slots, then takes the next item whatever its count.
 // Why take hot items after kSweepSlotsMax: when everything was hit three times, CLOCK would walk the class three times
 // over for one slot. The counts it took on the way are gone either way, and a pause of milliseconds is worse than one
 // hot item gone.
 #include <algorithm>
-#include <bit>
 
 #include "base/assert.h"
 #include "store/partition.h"
@@ -22,24 +20,24 @@ constexpr std::uint32_t kPrefetchSlots = 6;
 
 }  // namespace
 
-bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead) noexcept {
+bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead, std::uint64_t looks_max) noexcept {
   if (MR_UNLIKELY(chooses_) && !only_dead && evict_chosen(id, now)) {
     note_eviction(id);
     return true;
   }
   SlabClass& c = slabs_[id];
-  std::uint64_t bound = c.chunks() + kSweepSlotsMax;  // after a whole round without one, there is none
-  if (only_dead) {
-    bound = kReclaimSlotsMax;
-  }
-  for (std::uint64_t looked = 0; looked < bound && c.pages != 0;) {
-    if (has_probation_ && !only_dead && probation_[id].size() >= probation_target(c)) {
+  // After a whole round without one, there is none.
+  const std::uint64_t bound = only_dead ? kReclaimSlotsMax : std::min(c.chunks() + kSweepSlotsMax, looks_max);
+  std::uint64_t looked = 0;
+  while (looked < bound && c.pages != 0) {
+    if (has_probation_ && !only_dead && looked < kProbationLooksMax && probation_[id].size() >= probation_target(c)) {
       ++looked;
       if (end_probation(id, now)) {
         if (++c.passed_probation >= c.chunks_per_page) {
           c.passed_probation = 0;
           c.pace.cross(counters_.total_items);  // a page's worth has gone, though no hand went over it
         }
+        counters_.slots_looked += looked;
         note_eviction(id);
         return true;
       }
@@ -61,10 +59,12 @@ bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead) noexce
     prefetch(chunk + std::size_t{kPrefetchSlots} * c.chunk_bytes);
     ++looked;
     if (meet(chunk, id, now, only_dead, looked > kSweepSlotsMax)) {
+      counters_.slots_looked += looked;
       note_eviction(id);
       return true;
     }
   }
+  counters_.slots_looked += looked;
   return false;
 }
 

@@ -34,6 +34,7 @@ std::uint64_t Partition::large_bytes_reachable() const noexcept {
 bool Partition::evict_large(Seconds now) noexcept {
   for (std::uint32_t asked = 0; asked < 2 * kAskedMax && large_values_.oldest() != ItemRef{}; ++asked) {
     Item& item = *item_at(large_values_.oldest());
+    ++counters_.slots_looked;
     if (item.kind() == Kind::Item && !is_pinned(item) &&
         (is_dead(item, now) || asked >= kAskedMax || has_lost_its_place(item, Kind::Continuation))) {
       counters_.large_evictions += is_dead(item, now) ? 0 : 1;
@@ -54,7 +55,7 @@ bool Partition::empty_large_page(Seconds now) noexcept {
     const std::uint32_t page = pages_.page_of(ref);
     if (can_empty(page)) {
       const std::uint64_t evictions = counters_.evictions;
-      empty(page, now);
+      empty(page, false, now);
       counters_.large_evictions += counters_.evictions - evictions;
       return true;
     }

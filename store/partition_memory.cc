@@ -23,7 +23,14 @@ ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought, b
     if (MR_LIKELY(ref != ItemRef{})) {
       return ref;
     }
-    if (slabs_.add_page(id, in_use_max) || take_expired(id, now)) {
+    // The reserve is for who has nothing to evict, and cannot wait.
+    const bool is_short = !drought.in_steps && (slabs_[id].pages == 0 || (drought.dry_classes & bit) != 0);
+    const std::uint32_t kept = is_short ? 0 : std::min(reserve_, in_use_max);
+    if (slabs_.add_page(id, in_use_max - kept)) {
+      needs_tending_ |= reserve_ != 0;
+      continue;
+    }
+    if (take_expired(id, now)) {
       continue;
     }
     if (MR_UNLIKELY(evicts_ && is_beyond_large_share(for_large ? slabs_[id].chunk_bytes : 0))) {
@@ -34,13 +41,23 @@ ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought, b
         break;
       }
     }
-    if ((drought.dry_classes & bit) == 0 && slabs_[id].pages != 0 && evict_from(id, now, !evicts_)) {
+    const std::uint64_t looks_max = drought.in_steps ? kStepSlotsMax : ~std::uint64_t{0};
+    if ((drought.dry_classes & bit) == 0 && slabs_[id].pages != 0 && evict_from(id, now, !evicts_, looks_max)) {
       continue;
     }
     drought.dry_classes |= bit;
-    if (!evicts_ || !steal_page(now)) {
+    if (!is_short && !drought.in_steps && pages_.available() != 0) {
+      continue;  // the reserve
+    }
+    if (!evicts_ || !(drought.in_steps ? approach_page(now, drought) : steal_page(now))) {
       break;
     }
+    if (has_probation_ && !for_large) {
+      ask_for_page();
+    }
+  }
+  if (drought.waits) {
+    return ItemRef{};
   }
   ++class_stats_[id].outofmemory;
   return ItemRef{};
@@ -105,15 +122,18 @@ Item* Partition::allocate_beside(Item& old, const ItemShape& shape, std::string_
 bool Partition::gather(Reservation& item, bool in_steps, Seconds now, Drought& drought) noexcept {
   const std::uint64_t stolen_before = counters_.pages_stolen;
   const std::uint64_t gone_before = counters_.evictions + counters_.reclaimed;
+  const std::uint64_t looked_before = counters_.slots_looked;
+  drought.in_steps = in_steps && has_probation_;
   for (std::uint32_t taken = 0; !item.is_whole(); ++taken) {
     if (in_steps && (taken == kStepChunksMax || counters_.pages_stolen != stolen_before ||
-                     counters_.evictions + counters_.reclaimed - gone_before >= kStepEvictionsMax)) {
+                     counters_.evictions + counters_.reclaimed - gone_before >= kStepEvictionsMax ||
+                     counters_.slots_looked - looked_before >= kStepSlotsMax)) {
       return true;
     }
     const std::uint32_t id = sizes_.pick(item.missing_bytes + kContinuationBytes);
     const ItemRef ref = take_large_chunk(id, now, drought);
     if (ref == ItemRef{}) {
-      return false;
+      return drought.waits;
     }
     new (pages_.at(ref)) Continuation{static_cast<std::uint8_t>(Kind::Continuation), {0, 0, 0}, ItemRef{}, item.ref};
     if (item.last == item.ref) {

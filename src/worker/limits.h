@@ -42,7 +42,7 @@ inline constexpr std::uint32_t kTightTextBytesMax = 16 * 1024;
 /// Memory for a value up to this is reserved when it is asked for; for a larger one in steps, so many a turn, or one
 /// that had to take memory from somebody.
 inline constexpr std::uint32_t kReservedAtOnceBytesMax = store::kPageBytesMax;
-inline constexpr std::uint32_t kReserveStepsMax = 16;
+inline constexpr std::uint32_t kReserveStepsMax = 8;
 
 /// What a connection may have waiting before its requests are left unread.
 inline constexpr std::uint32_t kUnsentBytesMax = 128 * 1024;

@@ -91,9 +91,7 @@ bool Worker::advance_reservations() noexcept {
   if (MR_LIKELY(reserving_.empty())) {
     return false;
   }
-  const store::PartitionCounters& done = partition_.counters();
-  const std::uint64_t stolen_before = done.pages_stolen;
-  const std::uint64_t gone_before = done.evictions + done.reclaimed;
+  const std::uint64_t looked_before = partition_.counters().slots_looked;
   // One step that had to take memory away is a turn's share; steps that found it free are cheap.
   for (std::uint32_t step = 0; step < kReserveStepsMax && !reserving_.empty(); ++step) {
     reserving_next_ = reserving_next_ < reserving_.size() ? reserving_next_ : 0;
@@ -105,7 +103,7 @@ bool Worker::advance_reservations() noexcept {
     } else {
       ++reserving_next_;
     }
-    if (done.pages_stolen != stolen_before || done.evictions + done.reclaimed != gone_before) {
+    if (partition_.counters().slots_looked != looked_before) {
       break;
     }
   }
