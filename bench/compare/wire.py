@@ -4,11 +4,12 @@
     bench/compare/wire.py                         memif, 10 million keys, five rounds
     bench/compare/wire.py --port vhost --keys 1000000
 
-One server core, one generator core. In each round, in turn: frame_echo (driver and nothing else on both sides), Millrace
-asked by frame_gets (a client that is nothing but the driver) with Zipf and with uniform keys, Millrace asked by millrace-load
-over the same port, and memcached -t 1 over loopback by UDP and by TCP, asked by millrace-load with 64 connections. Who is not
-asked is stopped. Ratios are to the same round; a round in which the two cores' distance changed (c2c) is marked and left
-out of the medians, since that distance decides how much any port carries.
+One server core, one generator core. In each round, in turn: frame_echo (driver and nothing else on both sides); the same with
+a server that reads what a get of one of so many uniform keys has to read, and does nothing else: what this machine allows any
+server; Millrace asked by frame_gets (a client that is nothing but the driver) with Zipf and with uniform keys; Millrace asked
+by millrace-load over the same port; and memcached -t 1 over loopback by UDP and by TCP, asked by millrace-load with 64
+connections. Who is not asked is stopped. Ratios are to the same round; a round in which the two cores' distance changed (c2c)
+is marked and left out of the medians, since that distance decides how much any port carries.
 """
 import argparse
 import json
@@ -121,8 +122,12 @@ def measure_round(number, server, memcached, arguments):
         found[name] = ask()
         distances.append(distance_ns(arguments))
 
-    row("echo", lambda: frame_echo.measure(arguments.port, tuple(arguments.cores), arguments.window, REQUEST_BYTES,
-                                           REPLY_BYTES, arguments.seconds)["replies_per_s"])
+    def echo(items):
+        return frame_echo.measure(arguments.port, tuple(arguments.cores), arguments.window, REQUEST_BYTES, REPLY_BYTES,
+                                  arguments.seconds, items)["replies_per_s"]
+
+    row("echo", lambda: echo(0))
+    row("echo that reads", lambda: echo(arguments.keys))
     server.resume()
     for order in ("zipf", "uniform"):
         row(f"millrace {order}", lambda order=order: ask_by_frames(server, arguments, order, number + 1))
@@ -147,8 +152,8 @@ def table(rounds):
         print(f"\ncores {place}: {len(chosen)} rounds, medians (quartiles of the ratios)")
         for name in chosen[0]:
             words = [f"{name:<30} {statistics.median(each[name] for each in chosen) / 1e6:6.2f} M/s"]
-            for base in ("echo", "memcached UDP", "memcached TCP", "memcached TCP, 16 in flight"):
-                if base in chosen[0] and base != name and name.startswith("millrace"):
+            for base in ("echo", "echo that reads", "memcached UDP", "memcached TCP", "memcached TCP, 16 in flight"):
+                if base in chosen[0] and base != name and (name.startswith("millrace") or base == "echo" and name == "echo that reads"):
                     ratios = [each[name] / each[base] for each in chosen]
                     low, high = script.quartiles(ratios)
                     words.append(f"{statistics.median(ratios):.2f} x {base} ({low:.2f} to {high:.2f})")

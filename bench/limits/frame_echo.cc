@@ -1,27 +1,36 @@
 // frame_echo: UDP requests and replies over any DPDK port with nothing between the driver and the wire: one core
 // receives a burst, turns each frame round, gives it the reply's length and sends it. The most that any server on this
 // machine and this port could reach with frames of these sizes; our FramePort is not in it.
-//   frame_echo server PORT CPU                                   until its standard input ends
+//   frame_echo server PORT CPU [ITEMS]                           until its standard input ends
 //   frame_echo client PORT CPU WINDOW REQUEST REPLY SECONDS      prints one line of JSON
-// WINDOW requests are in flight; REQUEST and REPLY are UDP payload bytes. Both sides poll, in bursts of 32, and are
-// pinned. Distance of the two cores decides everything: measure it with c2c before and after (frame_echo.py does).
+// With ITEMS the server also reads for each frame what a get of one among so many has to: a line of a table, and the
+// item that it names, whose value it puts into the reply. Nothing is parsed, hashed, compared or counted: what is left
+// is the machine's own limit for gets over this port. WINDOW requests are in flight; REQUEST and REPLY are UDP payload
+// bytes. Both sides poll, in bursts of 32, and are pinned. Distance of the two cores decides everything: measure it
+// with c2c before and after (frame_echo.py does).
 #include <fmt/format.h>
 #include <poll.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_udp.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/affinity.h"
+#include "base/attributes.h"
+#include "base/huge_memory.h"
+#include "base/result.h"
 #include "bench/limits/arguments.h"
 #include "bench/limits/bare_port.h"
 
@@ -77,7 +86,77 @@ bool turn_round(rte_mbuf& mbuf) {
   return true;
 }
 
-int serve(const Port& port) {
+/// Uniform reads of a table far larger than the caches, asked for a burst at a time. Of the sizes that 10 million items
+/// of 30 B keys and 64 B values have in Millrace: nine to a bucket of a line, 112 bytes each.
+class Table {
+ public:
+  static Result<Table> create(std::uint32_t items) {
+    Table table;
+    table.buckets_ = items / kItemsPerBucket + 1;
+    table.items_at_ = std::size_t{table.buckets_} * kCacheLineBytes;
+    auto memory = HugeMemory::reserve({.bytes = table.items_at_ + std::size_t{items} * kItemBytes});
+    if (!memory) {
+      return std::unexpected(memory.error());
+    }
+    if (auto done = memory->fault_in(); !done) {
+      return std::unexpected(done.error());
+    }
+    table.memory_.emplace(std::move(*memory));
+    for (std::uint32_t i = 0; i < table.buckets_; ++i) {
+      const std::uint32_t item = table.draw(items);
+      std::memcpy(table.bucket(i), &item, sizeof item);
+    }
+    return table;
+  }
+
+  /// Puts a value into each reply, as far as there is room.
+  void read_for(std::span<rte_mbuf*> frames) {
+    std::uint32_t places[kBurst];
+    const std::byte* items[kBurst];
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      places[i] = draw(buckets_);
+      rte_prefetch0(bucket(places[i]));
+    }
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      std::uint32_t item = 0;
+      std::memcpy(&item, bucket(places[i]), sizeof item);
+      items[i] = memory_->bytes().data() + items_at_ + std::size_t{item} * kItemBytes;
+      rte_prefetch0(items[i]);
+      rte_prefetch0(items[i] + kCacheLineBytes);
+      rte_prefetch0(items[i] + kItemBytes - 1);
+    }
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      if (frames[i]->data_len >= sizeof(Frame) + kValueBytes) {
+        std::memcpy(rte_pktmbuf_mtod_offset(frames[i], char*, sizeof(Frame)), items[i] + kItemBytes - kValueBytes,
+                    kValueBytes);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kItemsPerBucket = 9;
+  static constexpr std::size_t kItemBytes = 112;
+  static constexpr std::size_t kValueBytes = 64;
+
+  Table() = default;
+  [[nodiscard]] std::byte* bucket(std::uint32_t number) {
+    return memory_->bytes().data() + std::size_t{number} * kCacheLineBytes;
+  }
+  /// Below `end` (G. Marsaglia, "Xorshift RNGs", 2003).
+  std::uint32_t draw(std::uint32_t end) {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return static_cast<std::uint32_t>((random_ >> 32) * end >> 32);
+  }
+
+  std::optional<HugeMemory> memory_;
+  std::size_t items_at_ = 0;
+  std::uint32_t buckets_ = 0;
+  std::uint64_t random_ = 88172645463325252ULL;
+};
+
+int serve(const Port& port, std::optional<Table>& table) {
   fmt::print("ready {}\n", port.driver);
   std::fflush(stdout);
   std::uint64_t polls = 0;
@@ -91,6 +170,9 @@ int serve(const Port& port) {
       } else {
         rte_pktmbuf_free(frames[i]);
       }
+    }
+    if (table) {
+      table->read_for({frames, kept});
     }
     std::uint16_t sent = 0;
     for (int tries = 0; sent < kept && tries < 64; ++tries) {
@@ -185,7 +267,7 @@ class Client {
 
 int usage() {
   fmt::print(stderr,
-             "usage: frame_echo server PORT CPU\n"
+             "usage: frame_echo server PORT CPU [ITEMS]\n"
              "       frame_echo client PORT CPU WINDOW REQUEST REPLY SECONDS   (UDP payload bytes, {} to {})\n",
              kPayloadMin, kPayloadMax);
   return 2;
@@ -196,8 +278,10 @@ int run(int argc, char** argv) {
   std::uint32_t cpu = 0;
   const std::string_view role = argc > 1 ? argv[1] : "";
   const bool is_client = role == "client";
+  std::uint32_t items = 0;
   const auto is_payload = [](std::uint16_t bytes) { return bytes >= kPayloadMin && bytes <= kPayloadMax; };
-  if (!(is_client ? argc == 8 : role == "server" && argc == 4) || !parse_number(argv[3], cpu) ||
+  if (!(is_client ? argc == 8 : role == "server" && (argc == 4 || (argc == 5 && parse_number(argv[4], items)))) ||
+      !parse_number(argv[3], cpu) ||
       (is_client &&
        (!parse_number(argv[4], load.window) || !parse_number(argv[5], load.request_bytes) ||
         !parse_number(argv[6], load.reply_bytes) || !parse_number(argv[7], load.seconds) || load.window == 0 ||
@@ -225,7 +309,15 @@ int run(int argc, char** argv) {
   }
   int status = 1;
   if (!is_client) {
-    status = serve(*port);
+    std::optional<Table> table;
+    if (items > 0) {
+      auto made = Table::create(items);
+      if (!made) {
+        return complain(made.error());
+      }
+      table.emplace(std::move(*made));
+    }
+    status = serve(*port, table);
   } else if (await_link(*port)) {
     ::usleep(200'000);  // the other side sees it, too
     status = Client(*port, load).run();

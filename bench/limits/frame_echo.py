@@ -26,7 +26,7 @@ def distance_ns(cores):
     return json.loads(done.stdout)["round_trip_ns"]
 
 
-def measure(kind="memif", cores=(0, 1), window=256, request=40, reply=110, seconds=3):
+def measure(kind="memif", cores=(0, 1), window=256, request=40, reply=110, seconds=3, items=0):
     """One round: what the client says, and the distance of the cores around it."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "s")
@@ -35,8 +35,8 @@ def measure(kind="memif", cores=(0, 1), window=256, request=40, reply=110, secon
             "vhost": (f"vhost:{path}", f"virtio-user:{path},packed_vq=1"),
         }[kind]
         before = distance_ns(cores)
-        with subprocess.Popen([limits("frame_echo"), "server", server_port, str(cores[0])], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        with subprocess.Popen([limits("frame_echo"), "server", server_port, str(cores[0]), *([str(items)] if items else [])],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
             try:
                 while not (line := server.stdout.readline()).startswith("ready"):
                     if not line:
@@ -58,12 +58,14 @@ def main():
     parser.add_argument("--window", type=int, default=256)
     parser.add_argument("--request", type=int, default=40, help="UDP payload bytes of a request")
     parser.add_argument("--reply", type=int, default=110, help="UDP payload bytes of a reply")
+    parser.add_argument("--items", type=int, default=0, help="the server also reads what a get of one of so many reads")
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, nargs=2, default=(0, 1), metavar=("SERVER", "CLIENT"))
     wanted = parser.parse_args()
     for _ in range(wanted.rounds):
-        print(json.dumps(measure(wanted.port, tuple(wanted.cores), wanted.window, wanted.request, wanted.reply, wanted.seconds)),
+        print(json.dumps(measure(wanted.port, tuple(wanted.cores), wanted.window, wanted.request, wanted.reply, wanted.seconds,
+                                 wanted.items)),
               flush=True)
     return 0
 
