@@ -8,9 +8,13 @@
 namespace millrace::store {
 namespace {
 
-constexpr std::uint32_t kFadeAfterMin = 16;
-/// Counts cover two fadings, a quarter of the arena; the ghost remembers about four times as much.
+/// Parts of the arena that are evicted from one fading to the next.
+constexpr std::uint32_t kFadeParts = 16;
+/// How many fadings what has faded lasts for each of its own.
+constexpr std::uint32_t kFadesBefore = 4;
+/// The ghost remembers so many times as long as counts of late cover, and as those with what was before.
 constexpr double kHitsScale = 4.0;
+constexpr double kHitsScaleForLong = 1.0;
 /// How much more a page has to be worth where it goes.
 constexpr double kWorthMore = 1.25;
 
@@ -22,7 +26,7 @@ double mistaken(std::uint64_t asked) noexcept {
 }  // namespace
 
 void PageMover::set_arena(std::uint32_t pages, std::uint32_t page_bytes) noexcept {
-  fade_after_ = std::max(pages / 8, kFadeAfterMin);
+  fade_after_ = std::max(pages / kFadeParts, 1U);
   page_bytes_ = page_bytes;
 }
 
@@ -31,25 +35,45 @@ double PageMover::by_page(double returned, std::uint64_t gone_bytes) const noexc
   return std::max(returned, 0.0) * page_bytes_ / static_cast<double>(gone_bytes + page_bytes_);
 }
 
-double PageMover::gain_at_least(const Flow& flow) const noexcept {
-  const auto returned = static_cast<double>(flow.returned);
-  return by_page(returned - mistaken(flow.asked) - std::sqrt(returned), flow.gone_bytes);
-}
-
-double PageMover::cost_at_most(const Flow& flow, const Holding& holding) const noexcept {
-  const auto returned = static_cast<double>(flow.returned);
-  const double by_returns =
-      by_page(returned - std::min(mistaken(flow.asked), returned) + std::sqrt(returned) + 1, flow.gone_bytes);
-  const double by_hits = static_cast<double>(flow.hits) * kHitsScale / holding.pages;
+double PageMover::gain_at_least(const Counts& counts, std::uint32_t pages) const noexcept {
+  const auto returned = static_cast<double>(counts.returned);
+  const double by_returns = by_page(returned - mistaken(counts.asked) - std::sqrt(returned), counts.gone_bytes);
+  // One more than there were: a class of a page or two may be too small to be hit at all.
+  const double by_hits = static_cast<double>(counts.hits + 1) * kHitsScale / pages;
   return std::min(by_returns, by_hits);
 }
 
+double PageMover::cost_at_most(const Counts& counts, double hits_scale, std::uint32_t pages) const noexcept {
+  const auto returned = static_cast<double>(counts.returned);
+  const double by_returns =
+      by_page(returned - std::min(mistaken(counts.asked), returned) + std::sqrt(returned) + 1, counts.gone_bytes);
+  const auto hits = static_cast<double>(counts.hits);
+  const double by_hits = (hits + std::sqrt(hits) + 1) * hits_scale / pages;
+  return std::min(by_returns, by_hits);
+}
+
+double PageMover::cost_at_most(const Flow& flow, std::uint32_t pages) const noexcept {
+  const Counts both{.asked = flow.lately.asked + flow.before.asked,
+                    .returned = flow.lately.returned + flow.before.returned,
+                    .gone_bytes = flow.lately.gone_bytes + flow.before.gone_bytes,
+                    .hits = flow.lately.hits + flow.before.hits};
+  return std::max(cost_at_most(flow.lately, kHitsScale, pages), cost_at_most(both, kHitsScaleForLong, pages));
+}
+
 void PageMover::fade() noexcept {
+  const bool fades_before = ++fadings_ % kFadesBefore == 0;
+  const auto fade_one = [fades_before](std::uint64_t& lately, std::uint64_t& before) {
+    before += lately - lately / 2;
+    lately /= 2;
+    if (fades_before) {
+      before /= 2;
+    }
+  };
   for (Flow& flow : flows_) {
-    flow.asked /= 2;
-    flow.returned /= 2;
-    flow.gone_bytes /= 2;
-    flow.hits /= 2;
+    fade_one(flow.lately.asked, flow.before.asked);
+    fade_one(flow.lately.returned, flow.before.returned);
+    fade_one(flow.lately.gone_bytes, flow.before.gone_bytes);
+    fade_one(flow.lately.hits, flow.before.hits);
   }
 }
 
@@ -60,17 +84,17 @@ PageMover::Move PageMover::choose(const std::array<Holding, kClassesMax + 1>& cl
   double cost = 0;
   for (std::uint32_t id = 1; id <= count; ++id) {
     Flow& flow = flows_[id];
-    flow.hits += classes[id].get_hits - flow.hits_seen;
+    flow.lately.hits += classes[id].get_hits - flow.hits_seen;
     flow.hits_seen = classes[id].get_hits;
     const Holding& holding = classes[id];
     if (holding.pages != 0 && !holding.has_room && !is_recent(flow.gave_at)) {
-      if (const double its_gain = gain_at_least(flow); its_gain > gain) {
+      if (const double its_gain = gain_at_least(flow.lately, holding.pages); its_gain > gain) {
         gain = its_gain;
         move.to = id;
       }
     }
     if (holding.pages > 1 && (holding.has_page_spare || !is_recent(flow.took_at))) {
-      const double its_cost = holding.has_page_spare ? 0 : cost_at_most(flow, holding);
+      const double its_cost = holding.has_page_spare ? 0 : cost_at_most(flow, holding.pages);
       if (move.from == 0 || its_cost < cost) {
         cost = its_cost;
         move.from = id;

@@ -11,8 +11,15 @@
 // pages are few: a class that asks is taken at what it has at least (one standard deviation less), one that gives at
 // what it has at most, and it has to be worth a quarter more; and who got a page gives none until the counts have
 // faded, nor gets one who gave. So noise moves little, and nothing to and fro. A class with room is not hungry,
-// whatever returns. A move is considered each time half a page of bytes was evicted; counts fade by half each time an
-// eighth of the arena was.
+// whatever returns.
+//
+// No further page of a class can be worth more than its pages are in the mean, or it is a loop longer than memory,
+// whose next page is worth nothing: hits a page are a bound on both sides. And requests come in phases. What gives has
+// to be worth little both lately and for long, lest a class whose turn it is not just now loses what it will be asked
+// for: counts that fade are added to others, which fade a quarter as fast.
+//
+// A move is considered each time a page of bytes was evicted; counts fade by half each time a sixteenth of the arena
+// was.
 #pragma once
 
 #include <array>
@@ -33,18 +40,18 @@ class PageMover {
 
   /// A new item of class `id` came, and the ghost knew its key or did not.
   void note_new(std::uint32_t id, bool was_known) noexcept {
-    ++flows_[id].asked;
-    flows_[id].returned += was_known ? 1 : 0;
+    ++flows_[id].lately.asked;
+    flows_[id].lately.returned += was_known ? 1 : 0;
   }
   /// The ghost was told of an item of class `id` that is gone.
-  void note_gone(std::uint32_t id, std::uint64_t bytes) noexcept { flows_[id].gone_bytes += bytes; }
+  void note_gone(std::uint32_t id, std::uint64_t bytes) noexcept { flows_[id].lately.gone_bytes += bytes; }
 
   /// So many bytes were evicted. True when a move is due to be considered.
   bool turn_over(std::uint64_t bytes) noexcept {
     turned_bytes_ += bytes;
     return is_due();
   }
-  [[nodiscard]] bool is_due() const noexcept { return turned_bytes_ >= page_bytes_ / 2; }
+  [[nodiscard]] bool is_due() const noexcept { return turned_bytes_ >= page_bytes_; }
 
   /// Pages and hits (ever) of a class, asked for each class of the partition by choose().
   struct Holding {
@@ -57,28 +64,34 @@ class PageMover {
   Move choose(const std::array<Holding, kClassesMax + 1>& classes, std::uint32_t count) noexcept;
 
  private:
-  struct Flow {
+  struct Counts {
     std::uint64_t asked = 0;
     std::uint64_t returned = 0;
     std::uint64_t gone_bytes = 0;
-    std::uint64_t hits = 0;       ///< fading, like the rest
+    std::uint64_t hits = 0;
+  };
+  struct Flow {
+    Counts lately;
+    Counts before;                ///< what has faded from `lately`, and fades more slowly
     std::uint64_t hits_seen = 0;  ///< of get_hits
     std::uint64_t took_at = 0;    ///< `considered_` when it last got a page; 0: never
     std::uint64_t gave_at = 0;
   };
 
   void fade() noexcept;
-  /// Returns of a page of `flow`, at least or at most.
-  [[nodiscard]] double gain_at_least(const Flow& flow) const noexcept;
+  /// Returns of a page of a class that has `pages`, at least or at most.
+  [[nodiscard]] double gain_at_least(const Counts& counts, std::uint32_t pages) const noexcept;
+  [[nodiscard]] double cost_at_most(const Flow& flow, std::uint32_t pages) const noexcept;
+  [[nodiscard]] double cost_at_most(const Counts& counts, double hits_scale, std::uint32_t pages) const noexcept;
   [[nodiscard]] bool is_recent(std::uint64_t at) const noexcept { return at != 0 && considered_ - at < fade_after_; }
-  [[nodiscard]] double cost_at_most(const Flow& flow, const Holding& holding) const noexcept;
   [[nodiscard]] double by_page(double returned, std::uint64_t gone_bytes) const noexcept;
 
   std::array<Flow, kClassesMax + 1> flows_{};
   std::uint32_t page_bytes_ = kPageBytesMax;
   std::uint64_t turned_bytes_ = 0;
-  std::uint64_t considered_ = 0;   ///< moves
-  std::uint32_t fade_after_ = 16;  ///< an eighth of the arena's pages
+  std::uint64_t considered_ = 0;  ///< moves
+  std::uint32_t fade_after_ = 1;  ///< a sixteenth of the arena's pages
+  std::uint32_t fadings_ = 0;
 };
 
 }  // namespace millrace::store

@@ -182,6 +182,7 @@ class Partition {
   [[nodiscard]] std::uint64_t limit_bytes() const noexcept {
     return std::uint64_t{pages_.limit()} << pages_.page_shift();
   }
+  [[nodiscard]] double growth_factor() const noexcept { return growth_factor_; }     ///< the one in effect
   [[nodiscard]] std::uint32_t classes() const noexcept { return sizes_.classes(); }  ///< ids are 1 .. classes()
   [[nodiscard]] ClassStats class_stats(std::uint32_t id, Seconds now) const noexcept;
   [[nodiscard]] MemoryStats memory_stats() const noexcept;
@@ -232,7 +233,7 @@ class Partition {
   };
   static constexpr Seconds kNoFlush = 0xffff'ffff;
 
-  Partition(const PartitionOptions& options, const SizeTable& sizes, std::uint32_t page_bytes);
+  Partition(const PartitionOptions& options, const SizeTable& sizes, double growth_factor, std::uint32_t page_bytes);
 
   [[nodiscard]] Item* item_at(ItemRef ref) const noexcept { return reinterpret_cast<Item*>(pages_.at(ref)); }
   [[nodiscard]] Continuation* continuation_at(ItemRef ref) const noexcept {
@@ -365,17 +366,17 @@ class Partition {
 
   // partition_probation.cc: what CLOCK has in front of it
   /// A new item takes its place: in probation, or beyond it when its key was here not long ago.
-  void admit(KeyHash hash, Item& item) noexcept;
+  void admit(KeyHash hash, Item& item, ItemRef ref, std::uint32_t id) noexcept;
   /// Another item for a key that is there.
   void succeed(Item& item, const Item& former) noexcept;
-  void put_in_probation(Item& item) noexcept;
-  Item* oldest_in_probation(std::uint32_t id) noexcept;
+  void put_in_probation(Item& item, ItemRef ref, std::uint32_t id) noexcept;
+  void let_out_of_probation(std::uint32_t id, std::uint64_t target) noexcept;
+  ItemRef oldest_in_probation(std::uint32_t id) noexcept;
   /// Looks at the item that has been in probation longest. True when that freed its memory.
   bool end_probation(std::uint32_t id, Seconds now) noexcept;
   [[nodiscard]] std::uint64_t probation_target(const SlabClass& c) const noexcept {
     return c.chunks() / kProbationShare + 1;
   }
-  void remember(KeyHash hash, const Item& item) noexcept;
 
   // partition_policies.cc: lru, mru, lfu, random, ttl
   bool evict_chosen(std::uint32_t id, Seconds now) noexcept;
@@ -528,6 +529,7 @@ class Partition {
     Seconds at = 0;
   };
   std::array<LastEvicted, kClassesMax + 1> last_evicted_{};
+  double growth_factor_;
 };
 
 MR_ALWAYS_INLINE const Item* Partition::get_here(const Key& key, Seconds now) noexcept {

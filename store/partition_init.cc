@@ -58,10 +58,11 @@ Result<std::unique_ptr<Partition>> Partition::create(const PartitionOptions& opt
   if (!sizes) {
     return fail(sizes.error().what);
   }
-  return std::unique_ptr<Partition>(new Partition(options, *sizes, page_bytes));
+  return std::unique_ptr<Partition>(new Partition(options, *sizes, factor, page_bytes));
 }
 
-Partition::Partition(const PartitionOptions& options, const SizeTable& sizes, std::uint32_t page_bytes)
+Partition::Partition(const PartitionOptions& options, const SizeTable& sizes, double growth_factor,
+                     std::uint32_t page_bytes)
     : pages_(options.arena, page_bytes, options.arena_owner),
       sizes_(sizes),
       slabs_(pages_, sizes_),
@@ -75,7 +76,8 @@ Partition::Partition(const PartitionOptions& options, const SizeTable& sizes, st
       policy_(options.policy),
       has_probation_(options.evicts && options.policy == EvictionPolicy::Clock),
       chooses_(options.evicts && options.policy != EvictionPolicy::Clock && options.policy != EvictionPolicy::Clock2),
-      random_(static_cast<std::uint32_t>(options.hash_seed) | 1) {
+      random_(static_cast<std::uint32_t>(options.hash_seed) | 1),
+      growth_factor_(growth_factor) {
   if (options.bytes_at_start != 0) {
     pages_.start_with(static_cast<std::uint32_t>(options.bytes_at_start >> pages_.page_shift()));
   }

@@ -302,7 +302,7 @@ bool Partition::relocate(Item& item, std::uint32_t id, Seconds now) noexcept {
     pages_.wheel().note(pages_.page_of(ref), moved.expires_at());
   }
   if (moved.is_in_probation()) {
-    put_in_probation(moved);
+    succeed(moved, item);  // with an entry of its own
   } else if (!had_room) {
     moved.cool();
   }

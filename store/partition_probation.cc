@@ -20,31 +20,28 @@ constexpr std::uint32_t kLetOutMax = 2;
 
 }  // namespace
 
-void Partition::admit(KeyHash hash, Item& item) noexcept {
-  const std::uint32_t id = class_of(item);
-  const bool was_known = ghost_.take(hash);
-  if (MR_LIKELY(!item.is_chained()) || !is_beyond_large_share(pages_.page_bytes())) {
-    mover_.note_new(id, was_known);  // who has its share gets no more pages
+/// Takes the oldest entry off; the item when it is in probation still, else none. One that was hit becomes CLOCK's.
+MR_ALWAYS_INLINE ItemRef Partition::oldest_in_probation(std::uint32_t id) noexcept {
+  const ItemRef ref = probation_[id].pop(pages_, slabs_);
+  const Page& page = pages_[pages_.page_of(ref)];
+  // A page that left the class and came back has its chunks where they were.
+  if (MR_UNLIKELY(page.use != PageUse::Slab || page.class_id != id || pages_.unit_of(ref) >= page.fresh_unit)) {
+    return ItemRef{};
   }
-  if (was_known) {
-    ++counters_.ghost_hits;
-    item.set_clock(kEntryCount);
-    return;
+  Item& item = *item_at(ref);
+  if (item.kind() != Kind::Item) {
+    return ItemRef{};
   }
-  put_in_probation(item);
+  if (!item.is_in_probation()) {
+    if (item.clock() > kEntryCount) {
+      item.set_clock(kEntryCount);
+    }
+    return ItemRef{};
+  }
+  return ref;
 }
 
-void Partition::succeed(Item& item, const Item& former) noexcept {
-  if (MR_UNLIKELY(former.is_in_probation())) {
-    put_in_probation(item);
-  } else {
-    item.set_reference_bits(former.reference_bits());
-  }
-}
-
-void Partition::put_in_probation(Item& item) noexcept {
-  const ItemRef ref = pages_.ref_of(&item);
-  const std::uint32_t id = class_of(item);
+MR_ALWAYS_INLINE void Partition::put_in_probation(Item& item, ItemRef ref, std::uint32_t id) noexcept {
   ProbationQueue& queue = probation_[id];
   if (MR_UNLIKELY(!queue.push(ref, pages_, slabs_, Index::kOverflowReserve)) &&
       (!slabs_.add_page(kOverflowClass) || !queue.push(ref, pages_, slabs_, Index::kOverflowReserve))) {
@@ -54,55 +51,51 @@ void Partition::put_in_probation(Item& item) noexcept {
   }
   item.set_in_probation();
   const std::uint64_t target = probation_target(slabs_[id]);
-  for (std::uint32_t n = 0; n < kLetOutMax && queue.size() > target + target / 4 + kSlack; ++n) {
-    if (Item* out = oldest_in_probation(id); out != nullptr) {
-      out->set_clock(0);
-    }
+  if (MR_UNLIKELY(queue.size() > target + target / 4 + kSlack)) {
+    let_out_of_probation(id, target);
   }
 }
 
-/// Takes the oldest entry off; the item when it is in probation still. One that was hit becomes CLOCK's.
-Item* Partition::oldest_in_probation(std::uint32_t id) noexcept {
-  const ItemRef ref = probation_[id].pop(pages_, slabs_);
-  const Page& page = pages_[pages_.page_of(ref)];
-  const std::uint32_t unit = pages_.unit_of(ref);
-  // A page that left the class and came back has its chunks where they were.
-  if (page.use != PageUse::Slab || page.class_id != id || unit >= page.fresh_unit) {
-    return nullptr;
-  }
-  Item* item = item_at(ref);
-  if (item->kind() != Kind::Item) {
-    return nullptr;
-  }
-  if (!item->is_in_probation()) {
-    if (item->clock() > kEntryCount) {
-      item->set_clock(kEntryCount);
+void Partition::let_out_of_probation(std::uint32_t id, std::uint64_t target) noexcept {
+  for (std::uint32_t n = 0; n < kLetOutMax && probation_[id].size() > target + target / 4 + kSlack; ++n) {
+    if (const ItemRef out = oldest_in_probation(id); out != ItemRef{}) {
+      item_at(out)->set_clock(0);
     }
-    return nullptr;
   }
-  return item;
 }
 
 bool Partition::end_probation(std::uint32_t id, Seconds now) noexcept {
-  Item* item = oldest_in_probation(id);
-  if (item == nullptr) {
+  const ItemRef ref = oldest_in_probation(id);
+  if (ref == ItemRef{}) {
     return false;
   }
-  if (MR_UNLIKELY(is_pinned(*item))) {
-    item->set_clock(0);
+  if (MR_UNLIKELY(pins_.contains(ref))) {
+    item_at(ref)->set_clock(0);
     return false;
   }
-  const bool frees_room = pages_.page_of(pages_.ref_of(item)) != slabs_.draining();
-  evict(*item, now);
+  const bool frees_room = pages_.page_of(ref) != slabs_.draining();
+  evict(*item_at(ref), now);
   return frees_room;
 }
 
-/// Something that goes alive: from probation, or with hits that a page on its way took along.
-void Partition::remember(KeyHash hash, const Item& item) noexcept {
-  if (item.clock() != 0) {
-    const std::uint32_t id = class_of(item);
-    ghost_.add(hash, counters_.curr_items);
-    mover_.note_gone(id, MR_LIKELY(!item.is_chained()) ? slabs_[id].chunk_bytes : item.item_bytes());
+void Partition::admit(KeyHash hash, Item& item, ItemRef ref, std::uint32_t id) noexcept {
+  const bool was_known = ghost_.take(hash);
+  if (MR_LIKELY(!item.is_chained()) || !is_beyond_large_share(pages_.page_bytes())) {
+    mover_.note_new(id, was_known);  // who has its share gets no more pages
+  }
+  if (was_known) {
+    ++counters_.ghost_hits;
+    item.set_clock(kEntryCount);
+    return;
+  }
+  put_in_probation(item, ref, id);
+}
+
+void Partition::succeed(Item& item, const Item& former) noexcept {
+  if (MR_UNLIKELY(former.is_in_probation())) {
+    put_in_probation(item, pages_.ref_of(&item), class_of(item));
+  } else {
+    item.set_reference_bits(former.reference_bits());
   }
 }
 

@@ -154,7 +154,7 @@ bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexc
       enter_large(item);
     }
     if (has_probation_) {
-      admit(hash, item);
+      admit(hash, item, ref, class_of(item));
     } else if (keeps_records_) {
       record_entry(item);
     }

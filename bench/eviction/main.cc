@@ -1,7 +1,7 @@
 // eviction_lab: how many requests of a trace miss, in the real store and in reference models, beside Belady's bound.
 //
 //   eviction_lab TRACE [--share 0.01]... [--memory-mib N] [--policy NAME]... [--model NAME]... [--requests N] [--json]
-//                [--page-kib N] [--growth-factor F]
+//                [--page-kib N] [--growth-factor F] [--large-value-share PERCENT] [--no-moves]
 //
 // Sized traces: the arena is a share of the footprint, which counts key, value and 22 bytes of overhead for each key;
 // a model has as many bytes and reckons each item as much, without size classes. Traces whose values are all of one
@@ -34,6 +34,8 @@ struct Words {
   std::uint64_t requests_max = ~std::uint64_t{0};
   std::uint32_t page_kib = 0;  ///< 0: the store's choice
   double growth_factor = 0;    ///< 0: the store's choice
+  std::uint32_t large_value_share = store::PartitionOptions{}.large_value_share;
+  bool moves_pages = true;  ///< from class to class
   std::vector<std::string> policies;
   std::vector<std::string> models;
   bool wants_json = false;
@@ -62,6 +64,10 @@ bool parse(int argc, char** argv, Words& words) {
       words.wants_json = true;
       continue;
     }
+    if (word == "--no-moves") {
+      words.moves_pages = false;
+      continue;
+    }
     if (!word.starts_with("--")) {
       words.trace = word;
       continue;
@@ -77,6 +83,8 @@ bool parse(int argc, char** argv, Words& words) {
       is_good = parse(next, words.page_kib);
     } else if (word == "--growth-factor") {
       is_good = parse(next, words.growth_factor);
+    } else if (word == "--large-value-share") {
+      is_good = parse(next, words.large_value_share);
     } else if (word == "--policy") {
       words.policies.emplace_back(next);
     } else if (word == "--model") {
@@ -158,10 +166,12 @@ class Lab {
     if (words_->growth_factor != 0) {
       options.growth_factor = words_->growth_factor;
     }
+    options.large_value_share = words_->large_value_share;
     auto run = StoreRun::create(arena_bytes, options);
     if (!run) {
       return fail(run.error().what);
     }
+    run->partition().set_rebalances(words_->moves_pages);
     std::uint64_t misses = 0;
     for (const load::TraceRecord& record : trace_->records) {
       misses +=
@@ -226,9 +236,10 @@ void print(const Words& words, const Lab& lab, const Row& row) {
 int main(int argc, char** argv) {
   Words words;
   if (!parse(argc, argv, words)) {
-    fmt::print(stderr,
-               "usage: eviction_lab TRACE [--share S]... [--memory-mib N] [--policy NAME]... [--model NAME]... "
-               "[--requests N] [--page-kib N] [--growth-factor F] [--json]\n");
+    fmt::print(
+        stderr,
+        "usage: eviction_lab TRACE [--share S]... [--memory-mib N] [--policy NAME]... [--model NAME]... "
+        "[--requests N] [--page-kib N] [--growth-factor F] [--large-value-share PERCENT] [--no-moves] [--json]\n");
     return 2;
   }
   if (words.policies.empty()) {

@@ -320,7 +320,9 @@ Result<int> serve(const config::Options& options, const Plan& plan, auth::Authen
   }
   shared.policies = has_policies(options) ? listening->policies() : std::vector<worker::ListenerPolicy>{};
   shared.cluster_config = cluster_config(options);
-  shared.settings = config::settings_stats(options, workers, listening->port());
+  config::Options in_effect = options;
+  in_effect.growth_factor = shared.partitions[0]->growth_factor();
+  shared.settings = config::settings_stats(in_effect, workers, listening->port());
   if (auto opened = crew.open(*listening, card->get()); !opened) {
     return std::unexpected(opened.error());
   }

@@ -99,6 +99,18 @@ TEST(PartitionCreate, SmallPagesHaveFewerClassesUnlessAskedFor) {
   EXPECT_GT(classes(255, {.growth_factor = 1.10}), 50U) << "who asks for it gets it";
 }
 
+TEST(PartitionCreate, SaysWhichFactorIsInEffect) {
+  const auto factor = [](std::size_t pages, PartitionOptions options = {}) {
+    const GuardedArena arena(pages);
+    options.arena = arena.bytes();
+    options.hash_seed = kSeed;
+    return (*Partition::create(options))->growth_factor();
+  };
+  EXPECT_EQ(factor(256), 1.10);
+  EXPECT_EQ(factor(255), 1.25);
+  EXPECT_EQ(factor(255, {.growth_factor = 1.10}), 1.10);
+}
+
 TEST(PartitionCreate, WhatIsRefusedOfALargeArenaIsRefusedOfASmallOne) {
   const GuardedArena arena(4);
   constexpr std::array<std::uint32_t, 2> kSizes{100, 70'000};

@@ -80,7 +80,7 @@ TEST(Memory, PagesFollowTheHandsWhenSizesDrift) {
 }
 
 TEST(Memory, ARebalancedPageThatIsNeverUsedCanBeTakenAgain) {
-  Store store(32);
+  Store store(32, {.policy = EvictionPolicy::Clock2});
   for (int n = 0; store->counters().evictions == 0; ++n) {
     store.set(key(n), std::string(500, 's'));
   }
