@@ -122,7 +122,7 @@ class Server:
     def wait_until_it_answers(self, ask=None):
         """An answer, not an open connection: the kernel opens them earlier, and for a server that was just killed, too.
         ask(): another question than for text's version."""
-        until = time.monotonic() + 20 * binary.patience
+        until = time.monotonic() + 60 * binary.patience
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 break

@@ -156,13 +156,14 @@ class Nutcracker(ClientCase):
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.proxy.wait)
         self.addCleanup(self.proxy.kill)
-        for _ in range(200):
+
+        def answers():
             try:
                 Wire(**self.proxy_at).close()
-                return
             except OSError:
-                time.sleep(0.02)
-        self.fail('nutcracker did not start')
+                return False
+            return True
+        self.wait_until(answers, 'nutcracker did not start', seconds=60)
 
     def test_through_the_proxy(self):
         values = {b'key:%d' % i: blob(self.prng.randrange(2000), self.prng) for i in range(3000)}
