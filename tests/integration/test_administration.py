@@ -434,6 +434,15 @@ class SetAtStart(ServerCase):
 
 
 @under_both
+class SmallPages(ServerCase):
+    server_arguments = ['-m', '8']
+
+    def test_the_factor_that_is_told_is_the_one_in_effect(self):
+        self.skip_for_stand_in('its settings differ')
+        self.assertEqual(self.connect().stats(b'settings')['growth_factor'], '1.25')
+
+
+@under_both
 class DumpsForbidden(ServerCase):
     server_arguments = ['-m', '64', '-X', '-F']
 
