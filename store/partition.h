@@ -312,7 +312,8 @@ class Partition {
   void release(Item& item) noexcept;
   /// Takes an item's numbers out of the levels.
   void uncount(const Item& item) noexcept;
-  void count(const Item& item) noexcept;
+  void count(const Item& item) noexcept { count(item, class_of(item)); }
+  void count(const Item& item, std::uint32_t id) noexcept;
   /// Out of the index; its memory stays as long as a pin holds it.
   void unlink(KeyHash hash, IndexSlot slot) noexcept;
   void let_go(Item& item) noexcept;
@@ -370,12 +371,15 @@ class Partition {
   /// Another item for a key that is there.
   void succeed(Item& item, const Item& former) noexcept;
   void put_in_probation(Item& item, ItemRef ref, std::uint32_t id) noexcept;
-  void let_out_of_probation(std::uint32_t id, std::uint64_t target) noexcept;
+  bool push_with_new_page(ItemRef ref, std::uint32_t id) noexcept;
+  [[nodiscard]] bool is_probation_too_long(std::uint32_t id) const noexcept;
+  void let_out_of_probation(std::uint32_t id) noexcept;
   ItemRef oldest_in_probation(std::uint32_t id) noexcept;
   /// Looks at the item that has been in probation longest. True when that freed its memory.
   bool end_probation(std::uint32_t id, Seconds now) noexcept;
-  [[nodiscard]] std::uint64_t probation_target(const SlabClass& c) const noexcept {
-    return c.chunks() / kProbationShare + 1;
+  /// As long as its share of the slots, so that who comes to its end had its time.
+  [[nodiscard]] bool is_probation_full(const SlabClass& c, std::uint32_t id) const noexcept {
+    return std::uint64_t{probation_[id].size()} * kProbationShare > c.chunks();
   }
 
   // partition_policies.cc: lru, mru, lfu, random, ttl

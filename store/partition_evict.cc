@@ -30,7 +30,7 @@ bool Partition::evict_from(std::uint32_t id, Seconds now, bool only_dead, std::u
   const std::uint64_t bound = only_dead ? kReclaimSlotsMax : std::min(c.chunks() + kSweepSlotsMax, looks_max);
   std::uint64_t looked = 0;
   while (looked < bound && c.pages != 0) {
-    if (has_probation_ && !only_dead && looked < kProbationLooksMax && probation_[id].size() >= probation_target(c)) {
+    if (has_probation_ && !only_dead && looked < kProbationLooksMax && is_probation_full(c, id)) {
       ++looked;
       if (end_probation(id, now)) {
         if (++c.passed_probation >= c.chunks_per_page) {

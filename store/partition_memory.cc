@@ -160,9 +160,9 @@ void Partition::release(Item& item) noexcept {
   slabs_.free(pages_.ref_of(&item));
 }
 
-void Partition::count(const Item& item) noexcept {
+void Partition::count(const Item& item, std::uint32_t id) noexcept {
   const std::uint64_t bytes = item.item_bytes();
-  ClassStats& stats = class_stats_[class_of(item, bytes)];
+  ClassStats& stats = class_stats_[id];
   ++stats.number;
   stats.mem_requested += bytes;
   ++counters_.curr_items;

@@ -41,23 +41,32 @@ MR_ALWAYS_INLINE ItemRef Partition::oldest_in_probation(std::uint32_t id) noexce
   return ref;
 }
 
+/// Longer than its share of the slots and a quarter of that, and what is kept besides.
+MR_ALWAYS_INLINE bool Partition::is_probation_too_long(std::uint32_t id) const noexcept {
+  return probation_[id].size() > slabs_[id].chunks() / (kProbationShare * 4 / 5) + kSlack;
+}
+
 MR_ALWAYS_INLINE void Partition::put_in_probation(Item& item, ItemRef ref, std::uint32_t id) noexcept {
-  ProbationQueue& queue = probation_[id];
-  if (MR_UNLIKELY(!queue.push(ref, pages_, slabs_, Index::kOverflowReserve)) &&
-      (!slabs_.add_page(kOverflowClass) || !queue.push(ref, pages_, slabs_, Index::kOverflowReserve))) {
-    needs_tending_ = probation_wants_room_ = true;
+  if (MR_UNLIKELY(!probation_[id].push(ref, pages_, slabs_, Index::kOverflowReserve)) && !push_with_new_page(ref, id)) {
     item.set_clock(0);  // meanwhile it is CLOCK's
     return;
   }
   item.set_in_probation();
-  const std::uint64_t target = probation_target(slabs_[id]);
-  if (MR_UNLIKELY(queue.size() > target + target / 4 + kSlack)) {
-    let_out_of_probation(id, target);
+  if (MR_UNLIKELY(is_probation_too_long(id))) {
+    let_out_of_probation(id);
   }
 }
 
-void Partition::let_out_of_probation(std::uint32_t id, std::uint64_t target) noexcept {
-  for (std::uint32_t n = 0; n < kLetOutMax && probation_[id].size() > target + target / 4 + kSlack; ++n) {
+bool Partition::push_with_new_page(ItemRef ref, std::uint32_t id) noexcept {
+  if (slabs_.add_page(kOverflowClass) && probation_[id].push(ref, pages_, slabs_, Index::kOverflowReserve)) {
+    return true;
+  }
+  needs_tending_ = probation_wants_room_ = true;
+  return false;
+}
+
+void Partition::let_out_of_probation(std::uint32_t id) noexcept {
+  for (std::uint32_t n = 0; n < kLetOutMax && is_probation_too_long(id); ++n) {
     if (const ItemRef out = oldest_in_probation(id); out != ItemRef{}) {
       item_at(out)->set_clock(0);
     }

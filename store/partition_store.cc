@@ -153,12 +153,13 @@ bool Partition::link(KeyHash hash, Item& item, IndexSlot old, Seconds now) noexc
     if (MR_UNLIKELY(item.is_chained())) {
       enter_large(item);
     }
+    const std::uint32_t id = class_of(item);
     if (has_probation_) {
-      admit(hash, item, ref, class_of(item));
+      admit(hash, item, ref, id);
     } else if (keeps_records_) {
       record_entry(item);
     }
-    count(item);
+    count(item, id);
   }
   ++counters_.total_items;
   return true;

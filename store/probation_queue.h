@@ -23,20 +23,8 @@ class ProbationQueue {
 
   /// False when a segment is needed and class 0 has none above `reserve`.
   bool push(ItemRef ref, PagePool& pages, SlabAllocator& slabs, std::uint32_t reserve) noexcept {
-    if (MR_UNLIKELY(last_at_ == kRefs)) {
-      if (slabs[kOverflowClass].free() <= reserve) {
-        return false;
-      }
-      const ItemRef segment = slabs.allocate(kOverflowClass);
-      at(pages, segment) = Segment{};
-      if (first_ == ItemRef{}) {
-        first_ = segment;
-        first_at_ = 0;
-      } else {
-        at(pages, last_).next = segment;
-      }
-      last_ = segment;
-      last_at_ = 0;
+    if (MR_UNLIKELY(last_at_ == kRefs) && !begin_segment(pages, slabs, reserve)) {
+      return false;
     }
     at(pages, last_).refs[last_at_++] = ref;
     ++size_;
@@ -48,15 +36,8 @@ class ProbationQueue {
     MR_DCHECK(size_ > 0);
     const Segment& segment = at(pages, first_);
     const ItemRef ref = segment.refs[first_at_++];
-    if (--size_ == 0 || first_at_ == kRefs) {
-      const ItemRef spent = first_;
-      first_ = segment.next;
-      first_at_ = 0;
-      if (first_ == ItemRef{}) {
-        last_ = ItemRef{};
-        last_at_ = kRefs;
-      }
-      slabs.free(spent);
+    if (MR_UNLIKELY(--size_ == 0 || first_at_ == kRefs)) {
+      end_segment(pages, slabs);
     } else if (first_at_ + kAhead < kRefs) {
       prefetch(pages.at(segment.refs[first_at_ + kAhead]));
     }
@@ -91,6 +72,34 @@ class ProbationQueue {
     std::array<ItemRef, kRefs> refs{};
   };
   static_assert(sizeof(Segment) == 64);
+
+  // One time in fifteen: out of the way of the others, which then need few registers.
+  [[gnu::noinline]] bool begin_segment(PagePool& pages, SlabAllocator& slabs, std::uint32_t reserve) noexcept {
+    if (slabs[kOverflowClass].free() <= reserve) {
+      return false;
+    }
+    const ItemRef segment = slabs.allocate(kOverflowClass);
+    at(pages, segment) = Segment{};
+    if (first_ == ItemRef{}) {
+      first_ = segment;
+      first_at_ = 0;
+    } else {
+      at(pages, last_).next = segment;
+    }
+    last_ = segment;
+    last_at_ = 0;
+    return true;
+  }
+  [[gnu::noinline]] void end_segment(PagePool& pages, SlabAllocator& slabs) noexcept {
+    const ItemRef spent = first_;
+    first_ = at(pages, spent).next;
+    first_at_ = 0;
+    if (first_ == ItemRef{}) {
+      last_ = ItemRef{};
+      last_at_ = kRefs;
+    }
+    slabs.free(spent);
+  }
 
   static Segment& at(PagePool& pages, ItemRef ref) noexcept { return *reinterpret_cast<Segment*>(pages.at(ref)); }
 
