@@ -63,7 +63,7 @@ class DpdkPort final : public port::FramePort {
   }
 
  private:
-  static constexpr std::uint16_t kBurst = 64;
+  static constexpr std::uint16_t kBurst = 128;
 
   /// What a driver gives to sleep on.
   enum class Bell : std::uint8_t {

@@ -105,7 +105,7 @@ struct PlainFlow {
 class HostStack {
  public:
   /// Frames a poll takes at most.
-  static constexpr std::size_t kBurst = 64;
+  static constexpr std::size_t kBurst = 128;
 
   HostStack(port::FramePort& port, const ip::HostAddresses& addresses, const StackOptions& options);
   HostStack(const HostStack&) = delete;
