@@ -46,10 +46,11 @@ struct PartitionCounters {
   std::uint64_t slots_looked = 0;     ///< by hands, and in pages that were emptied: what making room costs
   std::uint64_t pages_stolen = 0;     ///< emptied to serve another class, the index, or a lower limit
 
-  std::uint64_t large_items = 0;   ///< values of several chunks in the index
-  std::uint64_t large_bytes = 0;   ///< their chunks, and those of values that are still arriving or lent
-  std::uint64_t pins = 0;          ///< pins outstanding now
-  std::uint64_t reservations = 0;  ///< reservations outstanding now
+  std::uint64_t large_items = 0;    ///< values of several chunks in the index
+  std::uint64_t large_bytes = 0;    ///< their chunks, and those of values that are still arriving or lent
+  std::uint64_t large_leaving = 0;  ///< values whose memory is being given back
+  std::uint64_t pins = 0;           ///< pins outstanding now
+  std::uint64_t reservations = 0;   ///< reservations outstanding now
 };
 
 /// One size class; names of memcached's `stats slabs` and `stats items`. A chained item counts where its first chunk

@@ -36,6 +36,9 @@ void Partition::tend_pages(Seconds now) noexcept {
     }
     hungry_class_ = 0;
   }
+  if (slabs_.draining() == kNoPage) {
+    release_step(kDrainSlotsMax);
+  }
   if (slabs_.draining() != kNoPage) {
     drain(kDrainSlotsMax, now);
   } else if (mover_.is_due()) {
@@ -52,7 +55,8 @@ void Partition::tend_pages(Seconds now) noexcept {
       ask_for_page();
     }
   }
-  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || probation_wants_room_ || wants_reserve();
+  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || probation_wants_room_ || wants_reserve() ||
+                   leaving_ != ItemRef{};
 }
 
 MR_COLD void Partition::tend_slowly(Seconds now) noexcept {
@@ -142,6 +146,7 @@ std::uint32_t Partition::crawl_page(Seconds now, std::uint32_t slots_max) noexce
 
 std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcept {
   advance(now);
+  release_step(items_max);
   std::uint32_t emptied = 0;
   const std::uint64_t looked_max = counters_.slots_looked + kSurplusSlotsMax;
   while (emptied < kSurplusPagesMax && counters_.slots_looked < looked_max && pages_.surplus() != 0 &&
@@ -157,7 +162,8 @@ std::uint32_t Partition::housekeep(Seconds now, std::uint32_t items_max) noexcep
   while (crawls_ && crawl_left_ != 0 && looked < items_max) {
     looked += crawl_page(now, items_max - looked);
   }
-  has_upkeep_ = looked >= items_max || returned == kPagesReturnedMax || (emptied != 0 && pages_.surplus() != 0);
+  has_upkeep_ = looked >= items_max || leaving_ != ItemRef{} || returned == kPagesReturnedMax ||
+                (emptied != 0 && pages_.surplus() != 0);
   return looked;
 }
 

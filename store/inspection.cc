@@ -212,12 +212,13 @@ void Partition::check_items() const {
     items_of_classes += stats.number;
     bytes_of_classes += stats.mem_requested;
   }
-  MR_ASSERT(items == index_.count());                                                              // 5
-  MR_ASSERT(held >= counters_.reservations && held <= counters_.reservations + pins_.distinct());  // 6
-  MR_ASSERT(continuations == chained_pieces);                                                      // 7
-  MR_ASSERT(items == counters_.curr_items && items == items_of_classes);                           // 8
-  MR_ASSERT(payload_bytes == counters_.payload_bytes);                                             // 8
-  MR_ASSERT(bytes == counters_.bytes && bytes == bytes_of_classes);                                // 8
+  MR_ASSERT(items == index_.count());  // 5
+  MR_ASSERT(held >= counters_.reservations + counters_.large_leaving &&
+            held <= counters_.reservations + pins_.distinct() + counters_.large_leaving);  // 6
+  MR_ASSERT(continuations == chained_pieces);                                              // 7
+  MR_ASSERT(items == counters_.curr_items && items == items_of_classes);                   // 8
+  MR_ASSERT(payload_bytes == counters_.payload_bytes);                                     // 8
+  MR_ASSERT(bytes == counters_.bytes && bytes == bytes_of_classes);                        // 8
 }
 
 }  // namespace millrace::store

@@ -30,6 +30,7 @@ std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
   if (in_use_ >= in_use_max) {
     return kNoPage;
   }
+  const std::uint32_t first_fresh = fresh_;
   std::uint32_t page = free_head_;
   if (page != kNoPage) {
     free_head_ = table_[page].next;
@@ -49,7 +50,9 @@ std::uint32_t PagePool::take(PageUse use, std::uint32_t in_use_max) noexcept {
     }
     owner_->take_again(bytes_of(page));
   }
-  unpoison(address(page), page_bytes());
+  if (page != first_fresh) {
+    unpoison(address(page), page_bytes());  // give_back() poisoned it
+  }
   table_[page] = Page{};
   table_[page].use = use;
   ++in_use_;

@@ -348,6 +348,9 @@ class Partition {
   void evict(Item& item, Seconds now) noexcept;
 
   // partition_large.cc: values of several chunks, and their share
+  void release_large(Item& item) noexcept;
+  bool release_pieces(Item& item, std::uint32_t pieces_max) noexcept;
+  bool release_step(std::uint32_t pieces_max) noexcept;
   void set_large_bytes_max() noexcept;
   [[nodiscard]] std::uint64_t large_bytes_reachable() const noexcept;
   [[nodiscard]] bool is_beyond_large_share(std::uint64_t more_bytes) const noexcept {
@@ -490,6 +493,7 @@ class Partition {
   std::uint32_t large_value_share_;
   std::uint64_t large_bytes_max_ = 0;
   LargeValues large_values_;
+  ItemRef leaving_{};  ///< heads of large values that are given back, linked by newer_large()
   bool crawls_ = true;
   bool rebalances_ = true;
   std::uint64_t seed_;

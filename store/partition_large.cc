@@ -22,6 +22,49 @@ void Partition::set_large_bytes_max() noexcept {
   large_bytes_max_ = limit_bytes() / 100 * std::min(large_value_share_, 100U);
 }
 
+/// Gives the memory of a value that nobody can find any more back: what is beyond a step's worth while its head waits,
+/// held, in a list of its own.
+void Partition::release_large(Item& item) noexcept {
+  item.set_kind(Kind::Held);
+  if (!release_pieces(item, kStepChunksMax)) {
+    item.set_newer_large(leaving_);
+    leaving_ = pages_.ref_of(&item);
+    ++counters_.large_leaving;
+    needs_tending_ = true;
+  }
+}
+
+/// True: no piece was left, and the head has gone, too.
+bool Partition::release_pieces(Item& item, std::uint32_t pieces_max) noexcept {
+  for (std::uint32_t n = 0; item.next() != ItemRef{}; ++n) {
+    if (n == pieces_max) {
+      return false;
+    }
+    const ItemRef piece = item.next();
+    item.set_next(continuation_at(piece)->next);
+    counters_.large_bytes -= slabs_[slabs_.class_of(piece)].chunk_bytes;
+    ++counters_.slots_looked;
+    slabs_.free(piece);
+  }
+  counters_.large_bytes -= slabs_[class_of(item)].chunk_bytes;
+  slabs_.free(pages_.ref_of(&item));
+  return true;
+}
+
+/// Goes on with the value that was let go last. False: there is none.
+bool Partition::release_step(std::uint32_t pieces_max) noexcept {
+  if (MR_LIKELY(leaving_ == ItemRef{})) {
+    return false;
+  }
+  Item& item = *item_at(leaving_);
+  const ItemRef next = item.newer_large();
+  if (release_pieces(item, pieces_max)) {
+    leaving_ = next;
+    --counters_.large_leaving;
+  }
+  return true;
+}
+
 /// What large values could come to hold now: their share, or what they have and nobody else does.
 std::uint64_t Partition::large_bytes_reachable() const noexcept {
   const std::uint64_t unused = std::uint64_t{pages_.available()} << pages_.page_shift();

@@ -30,6 +30,10 @@ ItemRef Partition::take_chunk(std::uint32_t id, Seconds now, Drought& drought, b
       needs_tending_ |= reserve_ != 0;
       continue;
     }
+    if (MR_UNLIKELY(release_step(kStepChunksMax))) {
+      --round;  // no trial: what is leaving is finite
+      continue;
+    }
     if (take_expired(id, now)) {
       continue;
     }
@@ -149,15 +153,10 @@ bool Partition::gather(Reservation& item, bool in_steps, Seconds now, Drought& d
 
 void Partition::release(Item& item) noexcept {
   if (MR_UNLIKELY(item.is_chained())) {
-    counters_.large_bytes -= slabs_[class_of(item)].chunk_bytes;
-    for (ItemRef piece = item.next(); piece != ItemRef{};) {
-      const ItemRef next = continuation_at(piece)->next;
-      counters_.large_bytes -= slabs_[slabs_.class_of(piece)].chunk_bytes;
-      slabs_.free(piece);
-      piece = next;
-    }
+    release_large(item);
+  } else {
+    slabs_.free(pages_.ref_of(&item));
   }
-  slabs_.free(pages_.ref_of(&item));
 }
 
 void Partition::count(const Item& item, std::uint32_t id) noexcept {

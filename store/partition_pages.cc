@@ -84,7 +84,10 @@ void Partition::empty(std::uint32_t page, bool rescues, Seconds now) noexcept {
     const bool may_rescue = rescues && counters_.rescued < rescued_max && counters_.slots_looked < looked_max;
     clear_chunk(pages_.address(page) + std::size_t{unit} * kUnitBytes, id, may_rescue, now);
   }
-  MR_ASSERT(pages_[page].use == PageUse::Free);
+  while (MR_UNLIKELY(pages_[page].use != PageUse::Free)) {  // a piece of a large value that is given back in steps
+    const bool is_leaving = release_step(kStepChunksMax);
+    MR_ASSERT(is_leaving);
+  }
 }
 
 /// Tries the pages the class's hand will come to next: what is left in them is oldest.
@@ -237,6 +240,9 @@ bool Partition::approach_page(Seconds now, Drought& drought) noexcept {
 
 /// Some slots of the page that is on its way.
 void Partition::drain(std::uint32_t slots_max, Seconds now) noexcept {
+  if (MR_UNLIKELY(release_step(slots_max))) {
+    return;  // perhaps of a value that has a piece in this page
+  }
   const std::uint32_t page = slabs_.draining();
   const std::uint32_t id = pages_[page].class_id;
   const std::uint32_t units = slabs_[id].chunk_units;

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The longest time that small GETs had to wait while something large went on.
 
-A prober asks for one small key after the other on a connection of its own, with real-time priority where that is
-permitted, on another core than the server's. Beside its longest round trip stands the longest turn that the server itself
+A prober asks for one small key after the other on a connection of its own, on another core than the server's; both with
+real-time priority where that is permitted. Beside its longest round trip stands the longest turn that the server itself
 counted (`millrace_turn_longest_us`: no request of that core was served in between), and the longest round trip just before,
-with nothing going on: what the machine itself does to the figure. Scenarios, each with a fresh server:
+with nothing going on: what the machine itself does to the figure; and how long other processes had the server's core: if
+that is more than nothing, the longest turn is theirs. Scenarios, each with a fresh server:
 
     large   a value of 128 MiB into a cache full of small items (-I 128m)
     expiry  a million items whose second is the same
@@ -57,13 +58,20 @@ class Stalled(Server):
         return [*super().command(), *self.words]
 
 
+def put_first(pid):
+    """Gives the threads of a process real-time priority, so that nobody else's work is counted. False: not permitted."""
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True
+
+
 def probe(port, core, pipe):
     """Asks until told to stop; answers each b"mark" with (longest, second longest, count) in us since the last."""
     os.sched_setaffinity(0, [core])
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except PermissionError:
-        pass
+    put_first(os.getpid())
     gc.disable()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -203,6 +211,7 @@ def measure(name, what, scenario, arguments):
     memory = arguments.flush_memory if scenario.__name__ == "flush" else arguments.memory
     words = ["-I", "128m"] if scenario.__name__ == "large" and name == "millrace" else []
     with Stalled(name, what, memory, arguments.server_core, words) as server:
+        put_first(server.process.pid)
         loader = Loader(server.port, arguments.generator_core)
         steps = scenario(server, loader, arguments)
         next(steps)
@@ -213,10 +222,13 @@ def measure(name, what, scenario, arguments):
             prober.mark()
             time.sleep(1)
             quiet = prober.mark()
+            _, waited_before = server.core_use_ns()
             said = next(steps)
             busy = prober.mark()
+            busy["core_awaited_ms"] = (server.core_use_ns()[1] - waited_before) / 1e6
     print(f"{scenario.__name__:<8}{name:<11}longest GET {busy['longest_us']} us, mean {busy['mean_us']:.0f} us of {busy['gets']};"
-          f" longest turn {busy['turn_us']} us; before, quiet: {quiet['longest_us'][0]} us, turn {quiet['turn_us']} us; {said}",
+          f" longest turn {busy['turn_us']} us, others had its core for {busy['core_awaited_ms']:.1f} ms;"
+          f" before, quiet: {quiet['longest_us'][0]} us, turn {quiet['turn_us']} us; {said}",
           flush=True)
     return {"scenario": scenario.__name__, "server": name, "busy": busy, "quiet": quiet, "said": said}
 

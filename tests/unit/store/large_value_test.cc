@@ -47,6 +47,72 @@ TEST(LargeValue, EveryLengthAroundEveryEdgeIsWhole) {
   store->check();
 }
 
+TEST(LargeValue, IsGivenBackInSteps) {
+  Store store(700, {.item_bytes_max = 40U << 20, .large_value_share = 100});
+  const std::string value(36U << 20, 'v');  // 576 pages
+  ASSERT_EQ(store.set("key", value), Outcome::Stored);
+  const auto in_use = [&] { return store->memory_stats().pages_items; };
+  const std::uint64_t before = in_use();
+  ASSERT_EQ(store.remove("key"), Outcome::Deleted);
+  EXPECT_FALSE(store.has("key"));
+  EXPECT_EQ(in_use(), before - kStepChunksMax);
+  EXPECT_EQ(store->counters().large_leaving, 1U);
+  store->check();
+  // A storing command sees to some of it, and so does housekeeping, until nothing is left.
+  ASSERT_EQ(store.set("small", "s"), Outcome::Stored);
+  EXPECT_LT(in_use(), before - kStepChunksMax);
+  EXPECT_GT(in_use(), before - 2 * kStepChunksMax);
+  for (int n = 0; n < 100 && store->counters().large_leaving != 0; ++n) {
+    store->housekeep(1, 32);
+    EXPECT_EQ(store->has_upkeep(), store->counters().large_leaving != 0);
+  }
+  EXPECT_EQ(store->counters().large_bytes, 0U);
+  EXPECT_LE(in_use(), 2U);
+  store->check();
+  // Two on their way at once, and the next finds their memory.
+  ASSERT_EQ(store.set("a", std::string_view(value).substr(0, 18U << 20)), Outcome::Stored);
+  ASSERT_EQ(store.set("b", std::string_view(value).substr(0, 18U << 20)), Outcome::Stored);
+  store.remove("a");
+  store.remove("b");
+  EXPECT_EQ(store->counters().large_leaving, 2U);
+  store->check();
+  Reservation reservation;
+  ASSERT_EQ(store.reserve("c", value, reservation), Outcome::Stored);
+  ASSERT_EQ(store.commit("c", reservation), Outcome::Stored);
+  EXPECT_EQ(store->counters().evictions, 0U);
+  EXPECT_TRUE(holds(store, store.peek("c"), value));
+  store->check();
+}
+
+TEST(LargeValue, HugeOnesTakeEachOthersPlaceWhileOthersTakePages) {
+  for (const std::uint32_t share : {40U, 100U}) {
+    Store store(700, {.item_bytes_max = 40U << 20, .large_value_share = share});
+    const std::string value(9U << 20, 'v');  // more pieces than are given back at once
+    for (int n = 0; n < 40; ++n) {
+      const std::string key = "huge" + std::to_string(n % 7);
+      if (n % 3 == 0) {
+        ASSERT_EQ(store.set(key, value), Outcome::Stored) << n;
+      } else {
+        Reservation reservation;
+        ASSERT_EQ(store.reserve(key, value, reservation), Outcome::Stored) << n;
+        ASSERT_EQ(store.commit(key, reservation), Outcome::Stored);
+      }
+      ASSERT_TRUE(holds(store, store.peek(key), value));
+      // Others, now and then of a size that has no page yet.
+      for (int other = 0; other < 200; ++other) {
+        ASSERT_EQ(store.set("other" + std::to_string(n * 200 + other),
+                            std::string(50 + static_cast<std::size_t>(n) * 80, 'o')),
+                  Outcome::Stored);
+      }
+      if (n % 8 == 7) {
+        ASSERT_TRUE(store->move_page(0, 0, 1));
+      }
+      store->check();
+    }
+    EXPECT_GT(store->counters().evictions, 0U);
+  }
+}
+
 TEST(LargeValue, SpansFromAnyOffsetAreTheValuesBytes) {
   Store store(40);
   const std::string value = pattern(200'000, 2);
@@ -104,6 +170,7 @@ TEST(LargeValue, TheLargestOf128MebibytesTakesThePlaceOfAnother) {
   EXPECT_EQ(store.set("two", first), Outcome::OutOfMemory) << "lent, it stays";
   store->unpin(pin);
   EXPECT_EQ(store.remove(key), Outcome::Deleted);
+  store.crawl(1);
   EXPECT_EQ(store->memory_stats().pages_items, 0U);
   store->check();
 }
