@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The longest time that small GETs had to wait while something large went on.
 
-A prober asks for one small key after the other on a connection of its own, on another core than the server's; both with
-real-time priority where that is permitted. Beside its longest round trip stands the longest turn that the server itself
+A prober asks for one small key after the other on a connection of its own, on another core than the server's; both go before
+others' processes where that is permitted. Beside its longest round trip stands the longest turn that the server itself
 counted (`millrace_turn_longest_us`: no request of that core was served in between), and the longest round trip just before,
 with nothing going on: what the machine itself does to the figure; and how long other processes had the server's core: if
 that is more than nothing, the longest turn is theirs. Scenarios, each with a fresh server:
@@ -59,10 +59,12 @@ class Stalled(Server):
 
 
 def put_first(pid):
-    """Gives the threads of a process real-time priority, so that nobody else's work is counted. False: not permitted."""
+    """Gives the threads of a process the highest priority, so that less of others' work is counted. False: not permitted.
+
+    No real-time one: a core that such a thread has for itself is taken from it for 50 ms of each second."""
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(1))
+            os.setpriority(os.PRIO_PROCESS, int(task), -20)
     except PermissionError:
         return False
     return True
