@@ -8,7 +8,7 @@ end of the trace (VmRSS, the whole process) is what the others may have: each is
 until it ends with no more than that and at most 1 % (or 1 MiB) less, or --runs are over. What was reached is printed. The first
 limit is one that fitted before (FIRST_LIMITS), so that most need a single run.
 Traces are those of MILLRACE_SHARED/traces or ../shared/traces, and one that is drawn: 5 million keys, Zipf 0.99, value sizes
-of Facebook's ETC pool. Of that one the second half is told as well.
+of Facebook's ETC pool. (One file a trace: the generator names keys by the order in which a file brings them.)
 """
 import argparse
 import itertools
@@ -53,46 +53,41 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def draw_etc(paths, requests, keys=5_000_000, seed=1):
+def draw_etc(path, requests, keys=5_000_000, seed=1):
     """Generalized Pareto sizes (Atikoglu et al., SIGMETRICS 2012): sigma 214.476, k 0.348238."""
     prng = random.Random(seed)
     sums = list(itertools.accumulate((n + 1) ** -0.99 for n in range(keys)))
     sizes = [min(max(int(214.476 / 0.348238 * (math.pow(1 - prng.random(), -0.348238) - 1)), 1), 1_000_000)
              for _ in range(keys)]
-    for path in paths:
-        with open(path, "w") as file:
-            for begin in range(0, requests // len(paths), 100_000):
-                drawn = prng.choices(range(keys), cum_weights=sums, k=min(100_000, requests // len(paths) - begin))
-                file.write("".join([f"{key} {sizes[key]}\n" for key in drawn]))
+    with open(path, "w") as file:
+        for begin in range(0, requests, 100_000):
+            drawn = prng.choices(range(keys), cum_weights=sums, k=min(100_000, requests - begin))
+            file.write("".join([f"{key} {sizes[key]}\n" for key in drawn]))
 
 
-def trace_paths(name, folder, requests):
-    """The files to replay, one after the other."""
+def trace_path(name, folder, requests):
     if name is None:
-        paths = [os.path.join(folder, f"etc.{half}.txt") for half in (1, 2)]
-        draw_etc(paths, requests)
-        return paths
+        path = os.path.join(folder, "etc.txt")
+        draw_etc(path, requests)
+        return path
     shared = os.environ.get("MILLRACE_SHARED", os.path.join(os.path.dirname(REPOSITORY), "shared"))
     path = os.path.join(shared, "traces", name + ".txt.gz")
     if not os.path.exists(path):
         raise Trouble(f"{path} is not there: name its folder's parent in MILLRACE_SHARED")
-    return [path]
+    return path
 
 
-def replay(arguments, what, paths, memory_mib):
-    words = ["--mode", "replay", "--key-bytes", 17, "--depth", arguments.depth, "--connections", 1]
+def replay(arguments, what, path, memory_mib):
+    words = ["--mode", "replay", "--key-bytes", 17, "--depth", arguments.depth, "--connections", 1, "--trace", path]
     with Server("server", what, memory_mib, arguments.server_core) as server:
-        results = [load.run(server, arguments.generator_core, [*words, "--trace", path], limit_s=1800, accepts_failures=True)
-                   for path in paths]
-        phases = [result["phases"][0] for result in results]
-        asked = sum(phase["keys_asked"] for phase in phases)
+        result = load.run(server, arguments.generator_core, words, limit_s=1800, accepts_failures=True)
+        phase = result["phases"][0]
         server.wait_until_idle(3)
         return {"limit_mib": memory_mib,
-                "misses": 1 - sum(phase["hit_ratio"] * phase["keys_asked"] for phase in phases) / asked,
-                "misses_of_last": 1 - phases[-1]["hit_ratio"],
+                "misses": 1 - phase["hit_ratio"],
                 "resident_bytes": server.resident_bytes(),
-                "failures": sum(result["failures"]["total"] for result in results),
-                "is_complete": all(phase["complete"] for phase in phases)}
+                "failures": result["failures"]["total"],
+                "is_complete": phase["complete"]}
 
 
 def next_limit_mib(runs, resident_bytes):
@@ -105,11 +100,11 @@ def next_limit_mib(runs, resident_bytes):
     return max(1, int(last["limit_mib"] + (resident_bytes - last["resident_bytes"]) * by_byte))
 
 
-def replay_within(arguments, what, paths, memory_mib, resident_bytes):
+def replay_within(arguments, what, path, memory_mib, resident_bytes):
     """With the limit that makes it as large as that; the best of the runs that are not larger, or the smallest."""
     runs = []
     for _ in range(1 if resident_bytes is None else arguments.runs):
-        runs.append(replay(arguments, what, paths, memory_mib))
+        runs.append(replay(arguments, what, path, memory_mib))
         if resident_bytes is None or fits(runs[-1]["resident_bytes"], resident_bytes):
             break
         memory_mib = next_limit_mib(runs, resident_bytes)
@@ -131,15 +126,15 @@ def run(arguments):
     with tempfile.TemporaryDirectory() as folder:
         for row in arguments.row or ROWS:
             trace, memory_mib = ROWS[row]
-            paths = trace_paths(trace, folder, arguments.requests)
+            path = trace_path(trace, folder, arguments.requests)
             rows[row] = {}
             print(f"{row:<14}", end="", flush=True)
             for name in names:
                 resident_bytes = rows[row]["memcached"]["resident_bytes"] if rows[row] and not arguments.equal_limits else None
                 first_mib = FIRST_LIMITS.get((row, name), memory_mib) if resident_bytes is not None else memory_mib
-                ran = rows[row][name] = replay_within(arguments, SERVERS[name], paths, first_mib, resident_bytes)
+                ran = rows[row][name] = replay_within(arguments, SERVERS[name], path, first_mib, resident_bytes)
                 misfit = "" if resident_bytes is None or fits(ran["resident_bytes"], resident_bytes) else "!"
-                told = f"{ran['misses']:.4f}" + (f"/{ran['misses_of_last']:.4f}" if len(paths) > 1 else "")
+                told = f"{ran['misses']:.4f}"
                 print(f"{told:>14} ({ran['limit_mib']:>4},{ran['resident_bytes'] / 2**20:>7.1f}){misfit}", end="", flush=True)
             others = min(ran["misses"] for name, ran in rows[row].items() if name != "millrace")
             print(f"  {rows[row]['millrace']['misses'] / others:.3f} of the best other" if "millrace" in names else "")
