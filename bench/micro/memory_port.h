@@ -46,7 +46,7 @@ class MemoryPort final : public port::FramePort {
   std::uint64_t bytes_sent = 0;
 
   std::size_t rx_burst(Instant, std::span<buf::Packet> out) noexcept override {
-    const std::size_t count = std::min(out.size(), frames_.size());
+    const std::size_t count = std::min({out.size(), frames_.size(), kBurst});
     for (std::size_t i = 0; i < count; ++i) {
       std::vector<std::byte>& frame = frames_[next_];
       next_ = next_ + 1 == frames_.size() ? 0 : next_ + 1;
