@@ -43,8 +43,9 @@ struct PartitionCounters {
   std::uint64_t ghost_hits = 0;       ///< new items whose key had been evicted not long before
   std::uint64_t rescued = 0;          ///< items that a page on its way to another class left behind in their own
   std::uint64_t large_evictions = 0;  ///< of values of several chunks, because those held their share or more
-  std::uint64_t slots_looked = 0;     ///< by hands, and in pages that were emptied: what making room costs
-  std::uint64_t pages_stolen = 0;     ///< emptied to serve another class, the index, or a lower limit
+  std::uint64_t slots_looked =
+      0;  ///< by hands, in pages that were emptied, and pieces given back: what making room costs
+  std::uint64_t pages_stolen = 0;  ///< emptied to serve another class, the index, or a lower limit
 
   std::uint64_t large_items = 0;    ///< values of several chunks in the index
   std::uint64_t large_bytes = 0;    ///< their chunks, and those of values that are still arriving or lent

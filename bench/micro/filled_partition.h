@@ -17,10 +17,17 @@ namespace millrace::bench {
 inline constexpr std::uint64_t kHashSeed = 42;
 inline constexpr std::uint32_t kValueBytes = 32;
 
+/// `key:`, and the number in what is left of so many bytes.
+struct ItemBytes {
+  std::uint32_t key = 16;
+  std::uint32_t value = kValueBytes;
+};
+
 /// Keys are all of one length, and so are values: one size class.
 class FilledPartition {
  public:
-  FilledPartition(std::size_t arena_bytes, std::uint32_t items) : arena_bytes_(arena_bytes) {
+  FilledPartition(std::size_t arena_bytes, std::uint32_t items, ItemBytes bytes = {})
+      : arena_bytes_(arena_bytes), key_("key:" + std::string(bytes.key - 4, '0')), value_(bytes.value, 'v') {
     memory_ = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory_ == MAP_FAILED) {
       std::perror("mmap");
@@ -46,6 +53,7 @@ class FilledPartition {
   }
 
   store::Partition* operator->() { return partition_.get(); }
+  store::Partition& operator*() { return *partition_; }
   /// Key number n; its bytes last until the next call.
   store::Key key(std::uint64_t n) {
     for (std::size_t at = key_.size(); at-- > 4; n /= 10) {
@@ -59,8 +67,8 @@ class FilledPartition {
   std::size_t arena_bytes_;
   void* memory_;
   std::unique_ptr<store::Partition> partition_;
-  std::string key_ = "key:000000000000";
-  std::string value_ = std::string(kValueBytes, 'v');
+  std::string key_;
+  const std::string value_;
 };
 
 }  // namespace millrace::bench

@@ -6,44 +6,38 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/huge_memory.h"
 #include "dataplane/stack/stack_transport.h"
 #include "mesh/mesh.h"
+#include "micro/filled_partition.h"
 #include "micro/memory_port.h"
 #include "protocol/udp_frame.h"
-#include "store/partition.h"
 #include "worker/shared_state.h"
 #include "worker/worker.h"
 
 namespace millrace::bench {
 namespace {
 
-constexpr std::uint64_t kSeed = 17;
 constexpr std::size_t kFrames = 1 << 16;
 constexpr std::size_t kAnswerBytes = 14 + 20 + 8 + 8 + 6 + 30 + 7 + 64 + 2 + 5;
 
-std::string key_of(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  return "key:" + std::string(26 - digits.size(), '0') + digits;  // 30 bytes
-}
-
 /// The transport and what is above it, whose peer is known to it.
 struct Rig {
-  Rig(store::Partition& partition, std::uint64_t items, bool asks_with_sums) : port(false), mesh(1) {
+  Rig(FilledPartition& partition, std::uint64_t items, bool asks_with_sums) : port(false), mesh(1) {
     ip::HostAddresses addresses(kOurMac);
     MR_ASSERT(addresses.add(ip::HostAddress::v4(0x0a00'0001, 16)));
     transport = std::move(*stack::StackTransport::create(port, addresses, {.ports = {kServed}}));
     clock.advance(seconds(1));
     mesh.join(0);
-    shared.hash_seed = kSeed;
+    shared.hash_seed = kHashSeed;
     shared.udp_allow = {{.address = peer_of(0).bytes, .bits = 96}};
-    shared.partitions = {&partition};
+    shared.partitions = {&*partition};
     shared.wakers = {&transport->waker()};
     worker = std::make_unique<worker::Worker>(worker::WorkerParts{
-        .id = 0, .partition = partition, .transport = *transport, .mesh = mesh, .clock = clock, .shared = shared});
+        .id = 0, .partition = *partition, .transport = *transport, .mesh = mesh, .clock = clock, .shared = shared});
     const std::string miss = question("no such key", 0);
     for (const auto& frame : {arp_from(peer_of(0), wire::ArpOperation::Request),
                               question_from(peer_of(0), 40'000, miss, true),  // so that it asks
@@ -58,12 +52,13 @@ struct Rig {
       state ^= state << 13;
       state ^= state >> 7;
       state ^= state << 17;
-      port.add(question_from(peer_of(0), 40'000, question(key_of(state % items), i), asks_with_sums));
+      port.add(question_from(peer_of(0), 40'000, question(partition.key(state % items).bytes, i), asks_with_sums));
     }
   }
-  static std::string question(const std::string& key, std::size_t id) {
+  static std::string question(std::string_view key, std::size_t id) {
     const auto header = protocol::udp_header_bytes({.request_id = static_cast<std::uint16_t>(id)});
-    return std::string(reinterpret_cast<const char*>(header.data()), header.size()) + "get " + key + "\r\n";
+    return std::string(reinterpret_cast<const char*>(header.data()), header.size()) + "get " + std::string(key) +
+           "\r\n";
   }
 
   MemoryPort port;
@@ -76,18 +71,9 @@ struct Rig {
 
 void gets(benchmark::State& state) {
   const auto items = static_cast<std::uint64_t>(state.range(0));
-  auto arena = HugeMemory::reserve({.bytes = (std::size_t{16} << 20) + items * 192});
-  if (!arena || !arena->fault_in()) {
-    state.SkipWithError("no memory");
-    return;
-  }
-  auto partition = store::Partition::create({.arena = arena->bytes(), .hash_seed = kSeed});
-  const std::string value(64, 'v');
-  for (std::uint64_t i = 0; i < items; ++i) {
-    const std::string key = key_of(i);
-    (*partition)->store({key, hash_key(key, kSeed)}, value, {}, 1);
-  }
-  Rig rig(**partition, items, state.range(1) != 0);
+  FilledPartition partition((std::size_t{16} << 20) + items * 192, static_cast<std::uint32_t>(items),
+                            {.key = 30, .value = 64});
+  Rig rig(partition, items, state.range(1) != 0);
   const std::uint64_t sent_before = rig.transport->stack().counters().datagrams_sent;
   const std::uint64_t bytes_before = rig.port.bytes_sent;
   for (auto _ : state) {

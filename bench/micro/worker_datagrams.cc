@@ -10,30 +10,23 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/huge_memory.h"
 #include "mesh/mesh.h"
+#include "micro/filled_partition.h"
 #include "protocol/udp_frame.h"
-#include "store/partition.h"
 #include "worker/shared_state.h"
 #include "worker/worker.h"
 
-namespace millrace {
+namespace millrace::bench {
 namespace {
 
-constexpr std::uint64_t kSeed = 17;
 constexpr std::size_t kBurst = 64;
 constexpr std::size_t kDatagramBytes = 64;
-
-std::string key_of(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  return "key:" + std::string(26 - digits.size(), '0') + digits;  // 30 bytes
-}
 
 /// Tells the same few thousand datagrams again and again, each with room for its answer, and takes answers as a port
 /// does: by copying them.
 class Replay final : public dataplane::Transport {
  public:
-  explicit Replay(std::uint64_t items) : datagrams_(kDatagrams * kDatagramBytes) {
+  Replay(FilledPartition& partition, std::uint64_t items) : datagrams_(kDatagrams * kDatagramBytes) {
     for (dataplane::DatagramFlow& flow : flows_) {
       flow.peer[15] = 1;
     }
@@ -42,7 +35,7 @@ class Replay final : public dataplane::Transport {
       state ^= state << 13;
       state ^= state >> 7;
       state ^= state << 17;
-      const std::string line = "get " + key_of(state % items) + "\r\n";
+      const std::string line = "get " + std::string(partition.key(state % items).bytes) + "\r\n";
       const auto header = protocol::udp_header_bytes({.request_id = static_cast<std::uint16_t>(i)});
       std::memcpy(datagrams_.data() + i * kDatagramBytes, header.data(), header.size());
       std::memcpy(datagrams_.data() + i * kDatagramBytes + header.size(), line.data(), line.size());
@@ -105,28 +98,19 @@ class Replay final : public dataplane::Transport {
 
 void gets(benchmark::State& state) {
   const auto items = static_cast<std::uint64_t>(state.range(0));
-  auto arena = HugeMemory::reserve({.bytes = (std::size_t{16} << 20) + items * 192});
-  if (!arena || !arena->fault_in()) {
-    state.SkipWithError("no memory");
-    return;
-  }
-  auto partition = store::Partition::create({.arena = arena->bytes(), .hash_seed = kSeed});
-  const std::string value(64, 'v');
-  for (std::uint64_t i = 0; i < items; ++i) {
-    const std::string key = key_of(i);
-    (*partition)->store({key, hash_key(key, kSeed)}, value, {}, 1);
-  }
-  Replay transport(items);
+  FilledPartition partition((std::size_t{16} << 20) + items * 192, static_cast<std::uint32_t>(items),
+                            {.key = 30, .value = 64});
+  Replay transport(partition, items);
   mesh::Mesh mesh(1);
   mesh.join(0);
   SystemClock clock;
   worker::SharedState shared;
-  shared.hash_seed = kSeed;
+  shared.hash_seed = kHashSeed;
   shared.udp_allow = {{.address = {}, .bits = 0}};
-  shared.partitions = {partition->get()};
+  shared.partitions = {&*partition};
   shared.wakers = {&transport.waker()};
   worker::Worker worker(
-      {.id = 0, .partition = **partition, .transport = transport, .mesh = mesh, .clock = clock, .shared = shared});
+      {.id = 0, .partition = *partition, .transport = transport, .mesh = mesh, .clock = clock, .shared = shared});
   for (auto _ : state) {
     worker.turn(false);
   }
@@ -139,6 +123,6 @@ void gets(benchmark::State& state) {
 BENCHMARK(gets)->Arg(1 << 10)->Arg(1 << 16)->Arg(10'000'000);
 
 }  // namespace
-}  // namespace millrace
+}  // namespace millrace::bench
 
 BENCHMARK_MAIN();

@@ -14,8 +14,7 @@ namespace millrace::worker {
 /// Events taken from the transport in a turn: enough for one of each of 64 busy connections and their send completions.
 inline constexpr std::uint32_t kEventsPerTurnMax = 128;
 /// Requests executed together. Each has two to four cache misses in flight, and a core a dozen or two line-fill
-/// buffers: what is gained beyond that is that it waits less often for a batch's first lines (of gets over memif some 4
-/// %).
+/// buffers: beyond those, more gain by waiting less often for a batch's first lines.
 inline constexpr std::uint32_t kBatchOpsMax = 128;
 /// Neighbours' asks prefetched together.
 inline constexpr std::uint32_t kAsksPerGroupMax = 32;
