@@ -4,9 +4,12 @@
 A prober asks for one small key after the other on a connection of its own, on another core than the server's; both go before
 others' processes where that is permitted. Beside its longest round trip stands the longest turn that the server itself
 counted (`millrace_turn_longest_us`: no request of that core was served in between), and the longest round trip just before,
-with nothing going on: what the machine itself does to the figure; and how long other processes had the server's core: if
-that is more than nothing, the longest turn is theirs. Scenarios, each with a fresh server:
+with nothing going on; and how long other processes had the server's core: if that is more than nothing, the longest turn may
+be theirs. What the machine itself does to these figures says the first row: a loop on the server's core that only reads the
+clock, while the other core is busy; a virtual machine's host takes a core away for milliseconds, and the guest sees no
+more of it than such gaps. Turns over a millisecond are to be compared with its gaps. Scenarios, each with a fresh server:
 
+    machine no server: the loop
     large   a value of 128 MiB into a cache full of small items (-I 128m)
     expiry  a million items whose second is the same
     flush   flush_all of --flush-items small items, and what follows
@@ -25,7 +28,7 @@ import machine
 from script import announced_machine, guarded
 from servers import MILLRACE, Server, Trouble
 
-SCENARIOS = ("large", "expiry", "flush", "drift", "start")
+SCENARIOS = ("machine", "large", "expiry", "flush", "drift", "start")
 PROBED_KEY = b"the:probed:key"
 BATCH = 2000
 
@@ -122,9 +125,11 @@ class Prober:
         if not self.pipe.poll(30):
             raise Trouble("the prober got no answer for half a minute")
         longest, count, mean = self.pipe.recv()
-        turn = self.server.stats().get("millrace_turn_longest_us")
+        stats = self.server.stats()
         self.server.ask(b"stats reset\r\n", b"RESET\r\n")
-        return {"longest_us": longest, "gets": count, "mean_us": mean, "turn_us": None if turn is None else int(turn)}
+        return {"longest_us": longest, "gets": count, "mean_us": mean,
+                **{ours: int(stats[f"millrace_{name}"]) if f"millrace_{name}" in stats else None
+                   for ours, name in (("turn_us", "turn_longest_us"), ("turns_over_1ms", "turns_over_1ms"))}}
 
 
 class Loader:
@@ -140,9 +145,14 @@ class Loader:
         batch = b"".join(b"set k@@@@@@%04d 0 %d %d noreply\r\n%s\r\n" % (n, exptime, value_bytes, value)
                          for n in range(BATCH))
         for _ in range(0, items, BATCH):
-            self.connection.sendall(batch.replace(b"@@@@@@", b"%06d" % self.number))
+            self.send_in_pieces(batch.replace(b"@@@@@@", b"%06d" % self.number))
             self.number += 1
         self.flush()
+
+    def send_in_pieces(self, data):
+        """The prober shares this core, and waits for one system call of 128 MiB half a second."""
+        for at in range(0, len(data), 1 << 16):
+            self.connection.sendall(data[at:at + (1 << 16)])
 
     def flush(self):
         self.ask(b"mn\r\n", b"MN\r\n")
@@ -168,9 +178,7 @@ def large(server, loader, arguments):
     value = bytes((128 << 20) - 1024)  # and a header
     begin = time.perf_counter()
     loader.connection.sendall(b"set large 0 0 %d\r\n" % len(value))
-    # In pieces: the prober shares this core, and waits for one system call of 128 MiB half a second.
-    for at in range(0, len(value), 1 << 16):
-        loader.connection.sendall(value[at:at + (1 << 16)])
+    loader.send_in_pieces(value)
     said = loader.ask(b"\r\n", b"\r\n").strip().decode()
     yield f"{said} after {time.perf_counter() - begin:.2f} s"
 
@@ -225,14 +233,51 @@ def measure(name, what, scenario, arguments):
             time.sleep(1)
             quiet = prober.mark()
             _, waited_before = server.core_use_ns()
+            begin = time.perf_counter()
             said = next(steps)
             busy = prober.mark()
+            busy["seconds"] = time.perf_counter() - begin
             busy["core_awaited_ms"] = (server.core_use_ns()[1] - waited_before) / 1e6
     print(f"{scenario.__name__:<8}{name:<11}longest GET {busy['longest_us']} us, mean {busy['mean_us']:.0f} us of {busy['gets']};"
-          f" longest turn {busy['turn_us']} us, others had its core for {busy['core_awaited_ms']:.1f} ms;"
+          f" longest turn {busy['turn_us']} us, {busy['turns_over_1ms']} over 1 ms in {busy['seconds']:.0f} s;"
+          f" others had its core for {busy['core_awaited_ms']:.1f} ms;"
           f" before, quiet: {quiet['longest_us'][0]} us, turn {quiet['turn_us']} us; {said}",
           flush=True)
     return {"scenario": scenario.__name__, "server": name, "busy": busy, "quiet": quiet, "said": said}
+
+
+def spin(core, seconds, pipe):
+    """Reads the clock without end, and tells (longest gap, gaps over 1 ms) in us."""
+    os.sched_setaffinity(0, [core])
+    put_first(os.getpid())
+    gc.disable()
+    clock = time.perf_counter
+    longest, over = 0.0, 0
+    last = clock()
+    end = last + seconds
+    while last < end:
+        now = clock()
+        gap = now - last
+        last = now
+        if gap > longest:
+            longest = gap
+        over += gap > 0.001
+    pipe.send((longest * 1e6, over))
+
+
+def gaps(arguments, seconds=10):
+    """What the machine does to a thread that wants its core always."""
+    ours, theirs = multiprocessing.Pipe()
+    unheard, unused = multiprocessing.Pipe()
+    both = [multiprocessing.Process(target=spin, args=(core, seconds, pipe), daemon=True)
+            for core, pipe in ((arguments.generator_core, unused), (arguments.server_core, theirs))]
+    for process in both:
+        process.start()
+    longest, over = ours.recv()
+    for process in both:
+        process.join()
+    print(f"machine            longest gap {longest:.0f} us, {over} over 1 ms in {seconds} s", flush=True)
+    return {"scenario": "machine", "longest_us": longest, "over_1ms": over, "seconds": seconds}
 
 
 def start(name, what, arguments):
@@ -250,7 +295,7 @@ def run(arguments):
     if machine.available_bytes() < max(arguments.flush_memory, arguments.start_memory) * 1.2 * 2**20:
         raise Trouble("too little memory is free for --flush-memory or --start-memory")
     chosen = [("millrace", arguments.millrace)] + ([("memcached", arguments.memcached)] if arguments.memcached else [])
-    rows = []
+    rows = [gaps(arguments)] if "machine" in arguments.only else []
     for scenario in (large, expiry, flush, drift):
         if scenario.__name__ in arguments.only:
             rows += [measure(name, what, scenario, arguments) for name, what in chosen

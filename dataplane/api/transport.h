@@ -40,6 +40,7 @@ struct TransportCounters {
   std::uint64_t accept_paused_us = 0;          ///< time not accepting because of the above
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
+  std::uint64_t receives_put_off = 0;           ///< so that who has sent less goes first (rule 20)
   std::uint64_t receive_buffers_exhausted = 0;  ///< a receive found no free buffer and was armed again
   std::uint64_t sends = 0;
   std::uint64_t sends_zero_copy = 0;

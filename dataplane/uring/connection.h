@@ -46,6 +46,7 @@ struct Connection {
 
   bool receive_is_armed = false;
   bool receive_is_cancelled = false;  ///< armed, and its cancellation submitted
+  bool receives_singly = false;       ///< one buffer a turn: it sends much, and turns are long
   bool send_is_running = false;
   bool connect_is_running = false;
   bool is_paused = false;
@@ -59,6 +60,8 @@ struct Connection {
   bool takes_zero_copy = false;
 
   std::uint64_t bytes_turn = 0;         ///< the last turn in which Bytes were told
+  std::size_t bytes_told = 0;           ///< in that turn
+  std::uint32_t receives_put_off = 0;   ///< completions of its receive that wait in the transport's list
   std::uint32_t receives_in_a_row = 0;  ///< completions behind which the socket had more
   std::uint32_t drained_bytes = 0;
   std::int64_t drain_until_ns = 0;

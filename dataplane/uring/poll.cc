@@ -22,14 +22,18 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
     idle_ns_ += static_cast<std::uint64_t>((now - now_).ns);
     counters_.idle_us = idle_ns_ / 1000;
   }
+  if (!turn_slept_) {
+    measure_.learn(bytes_told_, now - now_);
+  }
   now_ = now;
+  turn_slept_ = false;
   ++turn_;
   was_woken_ = false;
   take_back_lent();
   revive_waiting();
   run_timers();
 
-  Output out{.events = events};
+  Output out{.events = events, .bytes_enough = measure_.bytes()};
   if (ring_->front() != nullptr) {
     // What the poll before has left goes first: were more taken in now, the newest would wait for all of it.
     ring_->submit_all();
@@ -43,6 +47,7 @@ std::size_t UringTransport::poll(Instant now, std::span<dataplane::Event> events
     take_in(out);
   }
   was_idle_ = out.count == 0;
+  bytes_told_ = out.bytes;
   return out.count;
 }
 
@@ -69,20 +74,57 @@ void UringTransport::take_in(Output& out) noexcept {
   // Reports go out before the next completion is looked at: so Opened precedes the first Bytes, and a completion that
   // finds room is never left half told.
   report(out);
+  if (put_off_waited_ && !out.has_enough()) {
+    take_put_off(out);
+  }
   while (!out.has_enough()) {
     const io_uring_cqe* front = ring_->front();
     if (front == nullptr) {
-      return;
+      break;
     }
     const io_uring_cqe completion{.user_data = front->user_data, .res = front->res, .flags = front->flags};
     ring_->pop();
     reap(completion, out);
     report(out);
   }
+  put_off_waited_ = !put_off_.empty();
+  while (!put_off_.empty() && !out.has_enough()) {
+    take_put_off(out);
+  }
+  if (MR_UNLIKELY(!put_off_.empty())) {
+    stop_put_off();
+  }
+}
+
+/// Who still waits receives no more meanwhile, else it would take every buffer there is. The receive's end waits behind
+/// its bytes, and arms the next: where turns are long one of a single buffer, since the kernel itself takes a
+/// millisecond for all that it would take in at once (kReceivesInARow).
+void UringTransport::stop_put_off() noexcept {
+  for (const io_uring_cqe& completion : put_off_) {
+    const UserData from = UserData::of(completion.user_data);
+    Connection& connection = connections_[from.slot];
+    cancel_receive({.slot = from.slot, .generation = from.generation}, connection);
+    connection.receives_singly = true;
+  }
+}
+
+/// The one that has waited longest. Its connection may have had its share: nobody else wanted the rest.
+void UringTransport::take_put_off(Output& out) noexcept {
+  const io_uring_cqe completion = put_off_.front();
+  put_off_.pop_front();
+  put_off_waited_ = false;
+  const UserData from = UserData::of(completion.user_data);
+  const ConnId id{.slot = from.slot, .generation = from.generation};
+  Connection* connection = connections_.find(id);
+  MR_ASSERT(connection != nullptr && connection->receives_put_off != 0);
+  --connection->receives_put_off;
+  take_receive(id, *connection, completion, out);
+  report(out);
 }
 
 void UringTransport::sleep(Duration wait) noexcept {
   ++counters_.polls_that_slept;
+  turn_slept_ = true;
   arm_doorbell();
   ring_->enter_and_sleep(until_next_timer(wait));
 }
@@ -118,8 +160,8 @@ void UringTransport::take_back_lent() noexcept {
 
 /// What had to wait for this turn.
 void UringTransport::revive_waiting() noexcept {
-  while (!finishing_.empty()) {
-    to_report_.push_back(finishing_.pop_front());
+  while (!next_turn_.empty()) {
+    to_report_.push_back(next_turn_.pop_front());
   }
   while (!starved_.empty()) {
     const std::uint32_t slot = starved_.pop_front();

@@ -51,20 +51,39 @@ void UringTransport::reap(const io_uring_cqe& completion, Output& out) noexcept 
 void UringTransport::on_receive(ConnId id, const io_uring_cqe& completion, Output& out) noexcept {
   Connection* connection = connections_.find(id);
   MR_ASSERT(connection != nullptr && connection->receive_is_armed);
+  if (connection->receives_put_off != 0 || has_had_its_share(*connection)) {
+    put_off(*connection, completion);
+  } else {
+    take_receive(id, *connection, completion, out);
+  }
+}
+
+/// Those behind it go first, who have sent less.
+void UringTransport::put_off(Connection& connection, const io_uring_cqe& completion) noexcept {
+  put_off_.push_back(completion);
+  ++connection.receives_put_off;
+  ++counters_.receives_put_off;
+}
+
+void UringTransport::take_receive(ConnId id, Connection& connection, const io_uring_cqe& completion,
+                                  Output& out) noexcept {
   const bool is_last = (completion.flags & IORING_CQE_F_MORE) == 0;
   if (is_last) {
-    connection->receive_is_armed = false;
-    connection->receive_is_cancelled = false;
+    connection.receive_is_armed = false;
+    connection.receive_is_cancelled = false;
   }
   if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
     const auto buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     const auto size = static_cast<std::size_t>(completion.res > 0 ? completion.res : 0);
-    take_bytes(id, *connection, buffer, {buffers_->bytes(buffer), size}, out);
+    take_bytes(id, connection, buffer, {buffers_->bytes(buffer), size}, out);
   }
   if (is_last) {
-    on_receive_end(id, *connection, completion.res);
+    if (completion.res > 0 && (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) == 0) {
+      connection.receives_singly = false;
+    }
+    on_receive_end(id, connection, completion.res);
   } else {
-    look_for_lost_reset(id, *connection, (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
+    look_for_lost_reset(id, connection, (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
   }
 }
 

@@ -47,12 +47,17 @@ void UringTransport::report_released(ConnId id, Connection& connection, Output& 
 }
 
 void UringTransport::report_bytes(ConnId id, Connection& connection, std::string_view bytes, Output& out) noexcept {
+  connection.bytes_told = bytes.size() + (connection.bytes_turn == turn_ ? connection.bytes_told : 0);
   connection.bytes_turn = turn_;
   out.push({.kind = EventKind::Bytes, .conn = id, .bytes = bytes});
 }
 
 void UringTransport::report_held(ConnId id, Connection& connection, Output& out) noexcept {
   while (!connection.held.empty() && !out.has_enough()) {
+    if (has_had_its_share(connection)) {
+      next_turn_.push_back(id.slot);
+      return;
+    }
     HeldBytes::Chunk* chunk = connection.held.pop();
     counters_.bytes_held_for_paused -= chunk->size;
     chunk->next = lent_chunks_;
@@ -74,7 +79,7 @@ void UringTransport::report_peer_finished(ConnId id, Connection& connection, Out
     return;
   }
   if (connection.bytes_turn == turn_) {
-    finishing_.push_back(id.slot);
+    next_turn_.push_back(id.slot);
     return;
   }
   connection.owes_peer_finished = false;

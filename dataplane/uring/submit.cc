@@ -10,6 +10,7 @@ void UringTransport::submit(Instant now, std::span<const dataplane::TxOp> ops) n
     enable();
   }
   now_ = now;
+  turn_slept_ = false;  // `now` is later than that
   for (const dataplane::TxOp& op : ops) {
     if (op.kind == TxKind::SendDatagram) {
       send_datagram(op);
@@ -72,7 +73,12 @@ void UringTransport::arm_receive(ConnId id, Connection& connection) noexcept {
     return;
   }
   io_uring_sqe* sqe = ring_->entry();
-  io_uring_prep_recv_multishot(sqe, connection.fd, nullptr, 0, 0);
+  connection.receives_singly = connection.receives_singly && measure_.is_lowered();
+  if (MR_UNLIKELY(connection.receives_singly)) {
+    io_uring_prep_recv(sqe, connection.fd, nullptr, 0, 0);
+  } else {
+    io_uring_prep_recv_multishot(sqe, connection.fd, nullptr, 0, 0);
+  }
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = BufferRing::kGroup;
   io_uring_sqe_set_data64(sqe, UserData{.kind = OpKind::Receive, .slot = id.slot, .generation = id.generation}.bits());

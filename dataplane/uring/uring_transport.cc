@@ -109,7 +109,7 @@ UringTransport::UringTransport(const UringOptions& options, Parts parts)
       connections_(options.connections_max),
       to_report_(options.connections_max),
       starved_(options.connections_max),
-      finishing_(options.connections_max),
+      next_turn_(options.connections_max),
       draining_(options.connections_max),
       listeners_(std::move(parts.listeners)),
       waker_(std::move(parts.waker)),

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,7 @@
 #include "dataplane/uring/connection.h"
 #include "dataplane/uring/datagram_records.h"
 #include "dataplane/uring/datagram_socket.h"
+#include "dataplane/uring/measure.h"
 #include "dataplane/uring/ring.h"
 #include "dataplane/uring/slot_list.h"
 #include "dataplane/uring/waker.h"
@@ -91,17 +93,14 @@ class UringTransport final : public dataplane::Transport {
     Stopped
   };
 
-  /// What one poll() hands up of received bytes, and at most a buffer more: what the worker makes of them is the time
-  /// that everybody else waits.
-  static constexpr std::size_t kBytesPerPollMax = 64 * 1024;
-
   /// Where poll() puts events. Full, or with enough bytes in it: whoever has more to say comes again next time.
   struct Output {
     std::span<dataplane::Event> events;
+    std::size_t bytes_enough;
     std::size_t count = 0;
     std::size_t bytes = 0;
     [[nodiscard]] bool is_full() const noexcept { return count == events.size(); }
-    [[nodiscard]] bool has_enough() const noexcept { return is_full() || bytes >= kBytesPerPollMax; }
+    [[nodiscard]] bool has_enough() const noexcept { return is_full() || bytes >= bytes_enough; }
     void push(const dataplane::Event& event) noexcept {
       MR_ASSERT(!is_full());
       bytes += event.bytes.size();
@@ -115,6 +114,8 @@ class UringTransport final : public dataplane::Transport {
   // poll.cc
   void enable() noexcept;
   void take_in(Output& out) noexcept;
+  void take_put_off(Output& out) noexcept;
+  void stop_put_off() noexcept;
   void take_back_lent() noexcept;
   void revive_waiting() noexcept;
   void sleep(Duration wait) noexcept;
@@ -125,11 +126,19 @@ class UringTransport final : public dataplane::Transport {
   // reap.cc
   void reap(const io_uring_cqe& completion, Output& out) noexcept;
   void on_receive(ConnId id, const io_uring_cqe& completion, Output& out) noexcept;
+  void put_off(Connection& connection, const io_uring_cqe& completion) noexcept;
+  void take_receive(ConnId id, Connection& connection, const io_uring_cqe& completion, Output& out) noexcept;
   void take_bytes(ConnId id, Connection& connection, std::uint16_t buffer, std::string_view bytes,
                   Output& out) noexcept;
   void on_receive_end(ConnId id, Connection& connection, int result) noexcept;
   void look_for_lost_reset(ConnId id, Connection& connection, bool has_more) noexcept;
   void arm_waker() noexcept;
+
+  /// Half of what this poll() may tell: the other half is for those whose completions come behind. Where bytes are cheap
+  /// they wait for all that came before them, which is soon done.
+  [[nodiscard]] bool has_had_its_share(const Connection& connection) const noexcept {
+    return measure_.is_lowered() && connection.bytes_turn == turn_ && connection.bytes_told >= measure_.bytes() / 2;
+  }
 
   // report.cc
   void report(Output& out) noexcept;
@@ -204,7 +213,7 @@ class UringTransport final : public dataplane::Transport {
 
   SlotList to_report_;                     ///< connections with something to tell
   SlotList starved_;                       ///< their receive found no buffer
-  SlotList finishing_;                     ///< PeerFinished has to wait for the next turn
+  SlotList next_turn_;                     ///< what they have to tell has to wait for the next turn
   SlotList draining_;                      ///< in the order of their deadlines
   std::vector<dataplane::Event> orphans_;  ///< Released of Sends to connections that are gone, and of datagrams
   std::vector<std::uint16_t> lent_buffers_;
@@ -222,6 +231,12 @@ class UringTransport final : public dataplane::Transport {
   int doorbell_ = -1;            ///< a descriptor that ends this poll()'s sleep, too
   int doorbell_armed_ = -1;      ///< the one that the ring waits for
   std::uint64_t idle_ns_ = 0;
+
+  Measure measure_;
+  std::size_t bytes_told_ = 0;        ///< by the last poll()
+  bool turn_slept_ = false;           ///< since now_
+  std::deque<io_uring_cqe> put_off_;  ///< of receives, in the order in which they came
+  bool put_off_waited_ = false;       ///< a whole poll() long, so that they go first in the next
 
   // Last, in this order: the ring ends before what it is lent, and before the eventfd it watches.
   std::unique_ptr<EventfdWaker> waker_;

@@ -22,6 +22,7 @@ struct WorkerCounters {
   std::uint64_t turns = 0;
   std::uint64_t turns_idle = 0;
   std::uint64_t turn_longest_ns = 0;  ///< from one turn's start to the next's, without sleep
+  std::uint64_t turns_over_1ms = 0;
   std::uint64_t requests = 0;
   std::uint64_t log_watcher_sent = 0;     ///< lines to clients that watch
   std::uint64_t log_watcher_skipped = 0;  ///< lines that they were too slow for

@@ -99,6 +99,7 @@ void Worker::count_turn(Duration took) noexcept {
   if (MR_UNLIKELY(took_ns > counters_.turn_longest_ns) && counters_.turns != 0) {
     counters_.turn_longest_ns = took_ns;
   }
+  counters_.turns_over_1ms += took_ns > 1'000'000 ? 1 : 0;
 }
 
 bool Worker::is_drained() const noexcept {

@@ -225,5 +225,57 @@ TEST_P(TransportContract, Rule8ASlowPeerIsPatient) {
   finish();
 }
 
+/// What the loud one has sent lies there already when the quiet one's byte comes.
+TEST_P(TransportContract, Rule20WhoSendsLittleDoesNotWaitForWhoSendsMuch) {
+  Peer loud = connect_peer();
+  Peer quiet = connect_peer();
+  const ConnId quiet_conn = driver->opened(1);
+  const ConnId loud_conn = driver->opened(0);
+  const std::string much = random_bytes(random, 4'000'000);
+  const std::size_t sent = loud.send_some(much);
+  ASSERT_TRUE(quiet.send("x"));
+  EXPECT_TRUE(driver->until([&] { return !driver->received(quiet_conn).empty(); }));
+  EXPECT_LE(driver->received(loud_conn).size(), 2 * Driver::kBytesPerPollMax);
+  EXPECT_TRUE(driver->until([&] { return driver->received(loud_conn).size() == sent; }));
+  EXPECT_TRUE(driver->received(loud_conn) == much.substr(0, sent));
+  // The receive that was stopped meanwhile goes on.
+  ASSERT_TRUE(loud.send("and more"));
+  EXPECT_TRUE(driver->until([&] { return driver->received(loud_conn).ends_with("and more"); }));
+  driver->close(loud_conn);
+  driver->close(quiet_conn);
+  loud.close();
+  quiet.close();
+  EXPECT_TRUE(driver->until([&] { return driver->is_closed(loud_conn) && driver->is_closed(quiet_conn); }));
+  finish();
+}
+
+/// Several that send without end: each comes on, and what each sent arrives whole.
+TEST_P(TransportContract, Rule20TheLoudTakeTurns) {
+  std::vector<Peer> peers;
+  std::vector<std::string> sent;
+  std::vector<std::jthread> senders;
+  for (int i = 0; i < 4; ++i) {
+    peers.push_back(connect_peer());
+    sent.push_back(random_bytes(random, 1'000'000));
+  }
+  driver->opened(peers.size() - 1);
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    senders.emplace_back([&, i] {
+      ASSERT_TRUE(peers[i].send(sent[i]));
+      peers[i].finish_sending();
+    });
+  }
+  EXPECT_TRUE(
+      driver->until([&] { return driver->count(EventKind::PeerFinished) == peers.size(); }, pick(random, 1, 8)));
+  senders.clear();
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    EXPECT_TRUE(driver->received(driver->opened(i)) == sent[i]);
+    driver->close(driver->opened(i));
+  }
+  peers.clear();
+  EXPECT_TRUE(driver->until([&] { return driver->count(EventKind::Closed) == 4; }));
+  finish();
+}
+
 }  // namespace
 }  // namespace millrace::contract

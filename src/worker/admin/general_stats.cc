@@ -220,10 +220,12 @@ class GeneralStatsJob final : public AdminJob {
       longest_ns = std::max(longest_ns, report.worker.turn_longest_ns);
     }
     out.stat("millrace_turn_longest_us", longest_ns / 1000);
+    out.stat("millrace_turns_over_1ms", sum(&WorkerReport::worker, &W::turns_over_1ms));
     out.stat("millrace_idle_us", sum(&WorkerReport::transport, &T::idle_us));
     out.stat("millrace_naps", sum(&WorkerReport::transport, &T::naps));
     out.stat("millrace_napped_us", sum(&WorkerReport::transport, &T::napped_us));
     out.stat("millrace_sleeps", sum(&WorkerReport::transport, &T::sleeps));
+    out.stat("millrace_receives_put_off", sum(&WorkerReport::transport, &T::receives_put_off));
     out.stat("millrace_receive_buffers_exhausted", sum(&WorkerReport::transport, &T::receive_buffers_exhausted));
     out.stat("millrace_sends", sum(&WorkerReport::transport, &T::sends));
     out.stat("millrace_sends_zero_copy", sum(&WorkerReport::transport, &T::sends_zero_copy));
