@@ -41,7 +41,8 @@ class Ghost {
 
   /// `items`: how many are held, which is how many to remember.
   void add(KeyHash hash, std::uint64_t items) noexcept {
-    if (MR_UNLIKELY(adds_++ % kAddsPerFit == 0)) {
+    if (MR_UNLIKELY(--adds_to_fit_ == 0)) {
+      adds_to_fit_ = kAddsPerFit;
       fit(items);
     }
     std::uint32_t& word = word_of(hash);
@@ -83,7 +84,7 @@ class Ghost {
 
   std::span<std::uint32_t> words_;
   std::uint64_t in_use_ = 0;
-  std::uint32_t adds_ = 0;
+  std::uint32_t adds_to_fit_ = 1;  ///< then words_in_use() is looked at again
 };
 
 }  // namespace millrace::store

@@ -180,7 +180,7 @@ class __attribute__((packed, aligned(2))) Item {
     return key_offset(fresh) != key_offset(old);
   }
   void set_kind(Kind kind) noexcept {
-    set_state(static_cast<std::uint8_t>((state() & ~state::kKindMask) | static_cast<std::uint8_t>(kind)));
+    set_word((word() & ~std::uint64_t{state::kKindMask}) | static_cast<std::uint8_t>(kind));
   }
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(state() & state::kKindMask); }
   [[nodiscard]] std::uint32_t key_bytes() const noexcept { return key_bytes(word()); }
@@ -202,17 +202,22 @@ class __attribute__((packed, aligned(2))) Item {
     }
   }
   [[nodiscard]] bool is_in_probation() const noexcept { return reference_bits() == state::kClockMask; }
+  /// The same, and that it is an item at all: what an old reference leads to may be anything.
+  [[nodiscard]] bool is_item_in_probation() const noexcept {
+    return (state() & (state::kKindMask | kReferenceBits)) ==
+           (static_cast<std::uint8_t>(Kind::Item) | state::kClockMask);
+  }
   void set_in_probation() noexcept { set_reference_bits(state::kClockMask); }
   /// Another count; whether it was fetched stays.
   void set_clock(std::uint32_t count) noexcept {
-    set_state(static_cast<std::uint8_t>((state() & ~state::kClockMask) | (count * state::kClockOne)));
+    set_word((word() & ~std::uint64_t{state::kClockMask}) | (count * state::kClockOne));
   }
   /// The hand has passed: one step down. Only when clock() > 0.
-  void cool() noexcept { set_state(static_cast<std::uint8_t>(state() - state::kClockOne)); }
+  void cool() noexcept { set_word(word() - state::kClockOne); }
   /// Clock and fetched together, to carry over to a new value of the key.
   [[nodiscard]] std::uint8_t reference_bits() const noexcept { return state() & kReferenceBits; }
   void set_reference_bits(std::uint8_t bits) noexcept {
-    set_state(static_cast<std::uint8_t>((state() & ~kReferenceBits) | bits));
+    set_word((word() & ~std::uint64_t{kReferenceBits}) | bits);
   }
   /// Another length for a value that is not chained and has the room.
   void resize_value(std::uint32_t value_bytes) noexcept { value_bytes_ = static_cast<std::uint16_t>(value_bytes); }

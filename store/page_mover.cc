@@ -15,6 +15,10 @@ constexpr std::uint32_t kFadesBefore = 4;
 /// The ghost remembers so many times as long as counts of late cover, and as those with what was before.
 constexpr double kHitsScale = 4.0;
 constexpr double kHitsScaleForLong = 1.0;
+/// Fadings in a row after which a class is silent.
+constexpr std::uint32_t kSilentFades = 4;
+/// How many times as fast pages leave a silent class.
+constexpr std::uint32_t kSilentPace = 8;
 /// How much more a page has to be worth where it goes.
 constexpr double kWorthMore = 1.25;
 
@@ -26,8 +30,10 @@ double mistaken(std::uint64_t asked) noexcept {
 }  // namespace
 
 void PageMover::set_arena(std::uint32_t pages, std::uint32_t page_bytes) noexcept {
-  fade_after_ = std::max(pages / kFadeParts, 1U);
   page_bytes_ = page_bytes;
+  fade_bytes_ = std::max(std::uint64_t{pages} / kFadeParts, std::uint64_t{1}) * page_bytes;
+  due_at_ = page_bytes;
+  fade_at_ = fade_bytes_;
 }
 
 /// Of a page of evicted items, how many return. A page is added to what has gone, so that little says little.
@@ -60,39 +66,36 @@ double PageMover::cost_at_most(const Flow& flow, std::uint32_t pages) const noex
   return std::max(cost_at_most(flow.lately, kHitsScale, pages), cost_at_most(both, kHitsScaleForLong, pages));
 }
 
+bool PageMover::is_silent(const Flow& flow) noexcept { return flow.silent_fades >= kSilentFades && is_unheard(flow); }
+
 void PageMover::fade() noexcept {
   const bool fades_before = ++fadings_ % kFadesBefore == 0;
-  const auto fade_one = [fades_before](std::uint64_t& lately, std::uint64_t& before) {
-    before += lately - lately / 2;
-    lately /= 2;
-    if (fades_before) {
-      before /= 2;
-    }
-  };
   for (Flow& flow : flows_) {
+    flow.silent_fades = is_unheard(flow) ? flow.silent_fades + 1 : 0;
+    const auto fade_one = [forgets = fades_before || is_silent(flow)](std::uint64_t& lately, std::uint64_t& before) {
+      before += lately - lately / 2;
+      lately /= 2;
+      if (forgets) {
+        before /= 2;
+      }
+    };
     fade_one(flow.lately.asked, flow.before.asked);
     fade_one(flow.lately.returned, flow.before.returned);
     fade_one(flow.lately.gone_bytes, flow.before.gone_bytes);
     fade_one(flow.lately.hits, flow.before.hits);
+    flow.heard_before = heard(flow);
   }
 }
 
 PageMover::Move PageMover::choose(const std::array<Holding, kClassesMax + 1>& classes, std::uint32_t count) noexcept {
-  turned_bytes_ = 0;
+  due_at_ = evicted_bytes_ + page_bytes_;
   Move move;
-  double gain = 0;
   double cost = 0;
   for (std::uint32_t id = 1; id <= count; ++id) {
     Flow& flow = flows_[id];
     flow.lately.hits += classes[id].get_hits - flow.hits_seen;
     flow.hits_seen = classes[id].get_hits;
     const Holding& holding = classes[id];
-    if (holding.pages != 0 && !holding.has_room && !is_recent(flow.gave_at)) {
-      if (const double its_gain = gain_at_least(flow.lately, holding.pages); its_gain > gain) {
-        gain = its_gain;
-        move.to = id;
-      }
-    }
     if (holding.pages > 1 && (holding.has_page_spare || !is_recent(flow.took_at))) {
       const double its_cost = holding.has_page_spare ? 0 : cost_at_most(flow, holding.pages);
       if (move.from == 0 || its_cost < cost) {
@@ -101,14 +104,31 @@ PageMover::Move PageMover::choose(const std::array<Holding, kClassesMax + 1>& cl
       }
     }
   }
-  if (++considered_ % fade_after_ == 0) {
+  const bool giver_is_silent = is_silent(flows_[move.from]);
+  double gain = 0;
+  for (std::uint32_t id = 1; id <= count; ++id) {
+    const Flow& flow = flows_[id];
+    const Holding& holding = classes[id];
+    const bool is_hungry = !holding.has_room || (giver_is_silent && !holding.has_page_spare);
+    if (holding.pages != 0 && is_hungry && !is_recent(flow.gave_at)) {
+      if (const double its_gain = gain_at_least(flow.lately, holding.pages); its_gain > gain) {
+        gain = its_gain;
+        move.to = id;
+      }
+    }
+  }
+  if (evicted_bytes_ >= fade_at_) {
+    fade_at_ = evicted_bytes_ + fade_bytes_;
     fade();
   }
   if (move.from == 0 || move.to == 0 || move.from == move.to || gain <= cost * kWorthMore) {
     return {};
   }
-  flows_[move.from].gave_at = considered_;
-  flows_[move.to].took_at = considered_;
+  flows_[move.from].gave_at = evicted_bytes_;
+  flows_[move.to].took_at = evicted_bytes_;
+  if (giver_is_silent) {
+    due_at_ = evicted_bytes_ + page_bytes_ / kSilentPace;
+  }
   return move;
 }
 

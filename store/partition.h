@@ -374,10 +374,10 @@ class Partition {
   /// Another item for a key that is there.
   void succeed(Item& item, const Item& former) noexcept;
   void put_in_probation(Item& item, ItemRef ref, std::uint32_t id) noexcept;
-  bool push_with_new_page(ItemRef ref, std::uint32_t id) noexcept;
+  void put_in_new_segment(Item& item, ItemRef ref, std::uint32_t id) noexcept;
   [[nodiscard]] bool is_probation_too_long(std::uint32_t id) const noexcept;
   void let_out_of_probation(std::uint32_t id) noexcept;
-  ItemRef oldest_in_probation(std::uint32_t id) noexcept;
+  bool take_oldest_in_probation(std::uint32_t id, ItemRef& ref) noexcept;
   /// Looks at the item that has been in probation longest. True when that freed its memory.
   bool end_probation(std::uint32_t id, Seconds now) noexcept;
   /// As long as its share of the slots, so that who comes to its end had its time.

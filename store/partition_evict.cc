@@ -130,8 +130,8 @@ bool Partition::ages_here(const Continuation& piece, const Item& head, std::uint
 void Partition::evict(Item& item, Seconds now) noexcept {
   const std::uint32_t id = class_of(item);
   ClassStats& stats = class_stats_[id];
-  const bool was_dead = is_dead(item, now);
-  if (was_dead) {
+  const KeyHash hash = hash_key(item.key(), seed_);
+  if (is_dead(item, now)) {
     ++counters_.reclaimed;
     ++stats.reclaimed;
     if (!item.was_fetched()) {
@@ -150,12 +150,11 @@ void Partition::evict(Item& item, Seconds now) noexcept {
       ++counters_.evicted_unfetched;
       ++stats.evicted_unfetched;
     }
-  }
-  const KeyHash hash = hash_key(item.key(), seed_);
-  // What goes alive from probation, or with hits that a page on its way took along, is remembered.
-  if (has_probation_ && !was_dead && item.clock() != 0) {
-    ghost_.add(hash, counters_.curr_items);
-    mover_.note_gone(id, MR_LIKELY(!item.is_chained()) ? slabs_[id].chunk_bytes : item.item_bytes());
+    // What goes alive from probation, or with hits that a page on its way took along, is remembered.
+    if (has_probation_ && item.clock() != 0) {
+      ghost_.add(hash, counters_.curr_items);
+      mover_.note_gone(id, MR_LIKELY(!item.is_chained()) ? slabs_[id].chunk_bytes : item.item_bytes());
+    }
   }
   const IndexSlot slot = index_.find_ref(hash, pages_.ref_of(&item));
   MR_ASSERT(slot);

@@ -20,25 +20,23 @@ constexpr std::uint32_t kLetOutMax = 2;
 
 }  // namespace
 
-/// Takes the oldest entry off; the item when it is in probation still, else none. One that was hit becomes CLOCK's.
-MR_ALWAYS_INLINE ItemRef Partition::oldest_in_probation(std::uint32_t id) noexcept {
-  const ItemRef ref = probation_[id].pop(pages_, slabs_);
+/// Takes the oldest entry off. True when its item, which `ref` then names, is in probation still; one that was hit
+/// becomes CLOCK's.
+MR_ALWAYS_INLINE bool Partition::take_oldest_in_probation(std::uint32_t id, ItemRef& ref) noexcept {
+  ref = probation_[id].pop(pages_, slabs_);
   const Page& page = pages_[pages_.page_of(ref)];
   // A page that left the class and came back has its chunks where they were.
   if (MR_UNLIKELY(page.use != PageUse::Slab || page.class_id != id || pages_.unit_of(ref) >= page.fresh_unit)) {
-    return ItemRef{};
+    return false;
   }
   Item& item = *item_at(ref);
-  if (item.kind() != Kind::Item) {
-    return ItemRef{};
+  if (MR_LIKELY(item.is_item_in_probation())) {
+    return true;
   }
-  if (!item.is_in_probation()) {
-    if (item.clock() > kEntryCount) {
-      item.set_clock(kEntryCount);
-    }
-    return ItemRef{};
+  if (item.kind() == Kind::Item && item.clock() > kEntryCount) {
+    item.set_clock(kEntryCount);
   }
-  return ref;
+  return false;
 }
 
 /// Longer than its share of the slots and a quarter of that, and what is kept besides.
@@ -47,9 +45,8 @@ MR_ALWAYS_INLINE bool Partition::is_probation_too_long(std::uint32_t id) const n
 }
 
 MR_ALWAYS_INLINE void Partition::put_in_probation(Item& item, ItemRef ref, std::uint32_t id) noexcept {
-  if (MR_UNLIKELY(!probation_[id].push(ref, pages_, slabs_, Index::kOverflowReserve)) && !push_with_new_page(ref, id)) {
-    item.set_clock(0);  // meanwhile it is CLOCK's
-    return;
+  if (MR_UNLIKELY(!probation_[id].push(ref, pages_))) {
+    return put_in_new_segment(item, ref, id);
   }
   item.set_in_probation();
   if (MR_UNLIKELY(is_probation_too_long(id))) {
@@ -57,25 +54,33 @@ MR_ALWAYS_INLINE void Partition::put_in_probation(Item& item, ItemRef ref, std::
   }
 }
 
-bool Partition::push_with_new_page(ItemRef ref, std::uint32_t id) noexcept {
-  if (slabs_.add_page(kOverflowClass) && probation_[id].push(ref, pages_, slabs_, Index::kOverflowReserve)) {
-    return true;
+/// One time in fifteen: out of the way of the others, which then need few registers.
+[[gnu::noinline]] void Partition::put_in_new_segment(Item& item, ItemRef ref, std::uint32_t id) noexcept {
+  ProbationQueue& queue = probation_[id];
+  if (!queue.begin_segment(pages_, slabs_, Index::kOverflowReserve) &&
+      !(slabs_.add_page(kOverflowClass) && queue.begin_segment(pages_, slabs_, Index::kOverflowReserve))) {
+    needs_tending_ = probation_wants_room_ = true;
+    item.set_clock(0);  // meanwhile it is CLOCK's
+    return;
   }
-  needs_tending_ = probation_wants_room_ = true;
-  return false;
+  queue.push(ref, pages_);
+  item.set_in_probation();
+  if (MR_UNLIKELY(is_probation_too_long(id))) {
+    let_out_of_probation(id);
+  }
 }
 
 void Partition::let_out_of_probation(std::uint32_t id) noexcept {
   for (std::uint32_t n = 0; n < kLetOutMax && is_probation_too_long(id); ++n) {
-    if (const ItemRef out = oldest_in_probation(id); out != ItemRef{}) {
+    if (ItemRef out; take_oldest_in_probation(id, out)) {
       item_at(out)->set_clock(0);
     }
   }
 }
 
 bool Partition::end_probation(std::uint32_t id, Seconds now) noexcept {
-  const ItemRef ref = oldest_in_probation(id);
-  if (ref == ItemRef{}) {
+  ItemRef ref;
+  if (!take_oldest_in_probation(id, ref)) {
     return false;
   }
   if (MR_UNLIKELY(pins_.contains(ref))) {

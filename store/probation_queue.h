@@ -21,13 +21,32 @@ class ProbationQueue {
  public:
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
 
-  /// False when a segment is needed and class 0 has none above `reserve`.
-  bool push(ItemRef ref, PagePool& pages, SlabAllocator& slabs, std::uint32_t reserve) noexcept {
-    if (MR_UNLIKELY(last_at_ == kRefs) && !begin_segment(pages, slabs, reserve)) {
+  /// False when a segment has to begin first.
+  bool push(ItemRef ref, PagePool& pages) noexcept {
+    if (MR_UNLIKELY(last_at_ == kRefs)) {
       return false;
     }
     at(pages, last_).refs[last_at_++] = ref;
     ++size_;
+    return true;
+  }
+
+  /// Only when push() asks for it. False when class 0 has no chunk above `reserve` for it.
+  bool begin_segment(PagePool& pages, SlabAllocator& slabs, std::uint32_t reserve) noexcept {
+    MR_DCHECK(last_at_ == kRefs);
+    if (slabs[kOverflowClass].free() <= reserve) {
+      return false;
+    }
+    const ItemRef segment = slabs.allocate(kOverflowClass);
+    at(pages, segment) = Segment{};
+    if (first_ == ItemRef{}) {
+      first_ = segment;
+      first_at_ = 0;
+    } else {
+      at(pages, last_).next = segment;
+    }
+    last_ = segment;
+    last_at_ = 0;
     return true;
   }
 
@@ -74,22 +93,6 @@ class ProbationQueue {
   static_assert(sizeof(Segment) == 64);
 
   // One time in fifteen: out of the way of the others, which then need few registers.
-  [[gnu::noinline]] bool begin_segment(PagePool& pages, SlabAllocator& slabs, std::uint32_t reserve) noexcept {
-    if (slabs[kOverflowClass].free() <= reserve) {
-      return false;
-    }
-    const ItemRef segment = slabs.allocate(kOverflowClass);
-    at(pages, segment) = Segment{};
-    if (first_ == ItemRef{}) {
-      first_ = segment;
-      first_at_ = 0;
-    } else {
-      at(pages, last_).next = segment;
-    }
-    last_ = segment;
-    last_at_ = 0;
-    return true;
-  }
   [[gnu::noinline]] void end_segment(PagePool& pages, SlabAllocator& slabs) noexcept {
     const ItemRef spent = first_;
     first_ = at(pages, spent).next;

@@ -84,7 +84,7 @@ static_assert(mesh::kReplyLineBytesMax >= protocol::kValueLineBytesMax);
 
 /// Items looked at by store housekeeping in one turn that had nothing else to do, and in one that had; and how often:
 /// turns of a few microseconds would spend a tenth of themselves on it.
-inline constexpr std::uint32_t kHousekeepItemsIdle = 256;
+inline constexpr std::uint32_t kHousekeepItemsIdle = 128;
 inline constexpr std::uint32_t kHousekeepItemsBusy = 32;
 inline constexpr std::uint32_t kHousekeepEveryUs = 100;
 /// As many as memcached lets watch.

@@ -23,11 +23,16 @@ class Moves {
     }
     classes_[id].get_hits += hits;
   }
+  /// A page of bytes was evicted, so that a move is due.
   PageMover::Move choose(std::uint32_t idle_pages = kPages / 2) {
+    EXPECT_TRUE(mover_.turn_over(kPageBytesMax));
     classes_[kIdle].pages = idle_pages;
     classes_[kBusy].pages = kPages - idle_pages;
     return mover_.choose(classes_, 2);
   }
+  void set_room(std::uint32_t id, bool has_room) { classes_[id].has_room = has_room; }
+  /// Whether a move is due once so many bytes more were evicted.
+  bool is_due_after(std::uint64_t bytes) { return mover_.turn_over(bytes); }
   /// So many fadings in which nothing is asked of `kIdle`, and nothing returns to `kBusy`.
   void wait(std::uint32_t fadings) {
     for (std::uint32_t n = 0; n < fadings * kPages / 16; ++n) {
@@ -83,6 +88,25 @@ TEST(PageMover, KeepsWhatIsHitInPhases) {
   const PageMover::Move move = moves.choose();
   EXPECT_EQ(move.to, kBusy) << "it does not come any more";
   EXPECT_EQ(move.from, kIdle);
+}
+
+/// Sizes have drifted: nobody will come back to what is left.
+TEST(PageMover, EmptiesASilentClassFaster) {
+  for (const std::uint32_t hits : {0U, 1U}) {  // now and then one: not silent
+    Moves moves;
+    moves.flow(kIdle, 400, 100, 40'000);
+    for (int n = 0; n < 40; ++n) {
+      moves.wait(2);
+      moves.flow(kIdle, 0, 0, hits);
+    }
+    moves.wait(1);
+    moves.flow(kIdle, 0, 0, hits);
+    moves.flow(kBusy, 4000, 2000, 40'000);
+    EXPECT_EQ(moves.choose().to, kBusy);
+    EXPECT_EQ(moves.is_due_after(kPageBytesMax / 8), hits == 0) << "the next";
+    moves.set_room(kBusy, true);
+    EXPECT_EQ(moves.choose().to, hits == 0 ? kBusy : 0) << "while the page before is filled";
+  }
 }
 
 TEST(PageMover, LetsAClassBeginThatIsTooSmallToBeHit) {
