@@ -36,14 +36,17 @@ std::int64_t wall_at_epoch_ns() noexcept;
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(std::int64_t wall_s = 1'700'000'000) : wall_epoch_s_(wall_s) {}
-  Instant now() noexcept override { return now_; }
+  Instant now() noexcept override { return now_ = now_ + reading_; }
   std::int64_t wall_s() noexcept override { return wall_epoch_s_ + wall_step_s_ + now_.ns / 1'000'000'000; }
   void advance(Duration by) { now_ = now_ + by; }
+  /// From now on each reading finds it so much later, as where something takes long between two.
+  void set_reading(Duration takes) { reading_ = takes; }
   /// Steps wall time alone, as an operator or NTP does.
   void step_wall(std::int64_t by_s) { wall_step_s_ += by_s; }
 
  private:
   Instant now_{};
+  Duration reading_{};
   std::int64_t wall_epoch_s_;
   std::int64_t wall_step_s_ = 0;
 };

@@ -76,16 +76,22 @@ void Worker::take_answer(WorkerId from, const mesh::Answer& answer, std::string_
 
 bool Worker::drain_asks() noexcept {
   std::uint32_t served = 0;
-  for (WorkerId from = 0; from < workers_; ++from) {
+  const Instant until = now_ + microseconds(kAsksTimeMaxUs);
+  bool is_late = false;
+  WorkerId from = first_asker_;
+  for (WorkerId n = 0; n < workers_ && !is_late; ++n) {
     if (from != id_) {
-      served += serve_asks_from(from);
+      served += serve_asks_from(from, until, is_late);
     }
+    from = from + 1 < workers_ ? from + 1 : 0;
   }
+  first_asker_ = from;  // after a whole round the same as before
   counters_.asks_served += served;
   return served > 0;
 }
 
-std::uint32_t Worker::serve_asks_from(WorkerId from) noexcept {
+/// `is_late`: it is after `until`, and perhaps there is more.
+std::uint32_t Worker::serve_asks_from(WorkerId from, Instant until, bool& is_late) noexcept {
   mesh::SlotRing& ring = port_.asks_from(from);
   mesh::SlotRing& answers = port_.answers_to(from);
   std::uint32_t served = 0;
@@ -122,7 +128,11 @@ std::uint32_t Worker::serve_asks_from(WorkerId from) noexcept {
       ring.pop(ask.slots);
     }
     served += done;
-    if (done < count || count == 0) {
+    if (done < kAsksPerGroupMax) {
+      break;
+    }
+    if (clock_.now() > until) {
+      is_late = true;
       break;
     }
   }

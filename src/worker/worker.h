@@ -143,7 +143,7 @@ class Worker final : private LoanReader {
   bool drain_answers() noexcept;
   void take_answer(WorkerId from, const mesh::Answer& answer, std::string_view bytes) noexcept;
   bool drain_asks() noexcept;
-  std::uint32_t serve_asks_from(WorkerId from) noexcept;
+  std::uint32_t serve_asks_from(WorkerId from, Instant until, bool& is_late) noexcept;
   void serve_ask(WorkerId asker, const mesh::Ask& ask, const char* payload_bytes, AnswerSink& sink) noexcept;
   bool poll_transport(bool may_sleep, bool did_something) noexcept;
   /// But for a Datagram.
@@ -363,6 +363,7 @@ class Worker final : private LoanReader {
   EvictionWatcher eviction_watcher_{*this};
   std::vector<Watcher> watchers_;
   std::uint32_t idle_scan_slot_ = 0;
+  WorkerId first_asker_ = 0;  ///< whose asks are looked at first
   bool is_draining_ = false;
 };
 
