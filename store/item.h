@@ -216,9 +216,7 @@ class __attribute__((packed, aligned(2))) Item {
   void cool() noexcept { set_word(word() - state::kClockOne); }
   /// Clock and fetched together, to carry over to a new value of the key.
   [[nodiscard]] std::uint8_t reference_bits() const noexcept { return state() & kReferenceBits; }
-  void set_reference_bits(std::uint8_t bits) noexcept {
-    set_word((word() & ~std::uint64_t{kReferenceBits}) | bits);
-  }
+  void set_reference_bits(std::uint8_t bits) noexcept { set_word((word() & ~std::uint64_t{kReferenceBits}) | bits); }
   /// Another length for a value that is not chained and has the room.
   void resize_value(std::uint32_t value_bytes) noexcept { value_bytes_ = static_cast<std::uint16_t>(value_bytes); }
 

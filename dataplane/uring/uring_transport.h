@@ -134,8 +134,8 @@ class UringTransport final : public dataplane::Transport {
   void look_for_lost_reset(ConnId id, Connection& connection, bool has_more) noexcept;
   void arm_waker() noexcept;
 
-  /// Half of what this poll() may tell: the other half is for those whose completions come behind. Where bytes are cheap
-  /// they wait for all that came before them, which is soon done.
+  /// Half of what this poll() may tell: the other half is for those whose completions come behind. Where bytes are
+  /// cheap they wait for all that came before them, which is soon done.
   [[nodiscard]] bool has_had_its_share(const Connection& connection) const noexcept {
     return measure_.is_lowered() && connection.bytes_turn == turn_ && connection.bytes_told >= measure_.bytes() / 2;
   }

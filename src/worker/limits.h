@@ -20,8 +20,8 @@ inline constexpr std::uint32_t kBatchOpsMax = 128;
 inline constexpr std::uint32_t kAsksPerGroupMax = 32;
 /// Neighbours' asks executed per lane and turn, so that one neighbour cannot keep a core from its own connections.
 inline constexpr std::uint32_t kAsksPerLaneMax = 512;
-/// How long a turn executes asks of all neighbours, and a group more: sets into a full store may take microseconds each.
-/// Who was not heard goes first in the next turn.
+/// How long a turn executes asks of all neighbours, and a group more: sets into a full store may take microseconds
+/// each. Who was not heard goes first in the next turn.
 inline constexpr std::uint32_t kAsksTimeMaxUs = 250;
 
 /// One reply buffer. Replies of many connections share one, so it is as large as a turn's small replies.
