@@ -11,6 +11,16 @@ namespace {
 const SimOptions kOptions{.seed = 7, .workers = 3};
 constexpr std::uint32_t kGets = 200;
 
+/// Everything is answered after all.
+void finish(SimWorld& world) {
+  world.clock().set_reading({});
+  world.run(2000);
+  for (WorkerId id = 0; id < world.workers(); ++id) {
+    EXPECT_EQ(world.worker(id).holes_outstanding(), 0U);
+    EXPECT_EQ(world.worker(id).reply_memory().buffers_in_use(), 0U);
+  }
+}
+
 /// `kGets` gets of keys that worker 0 has, from a client of each of the other two, on their way to it.
 void ask_worker_0(SimWorld& world) {
   std::string gets;
@@ -35,6 +45,7 @@ TEST(Asks, AreAllServedInATurnThatHasTheTime) {
   ask_worker_0(world);
   world.worker(0).turn(false);
   EXPECT_EQ(world.worker(0).counters().asks_served, 2 * kGets);
+  finish(world);
 }
 
 TEST(Asks, WaitForTheNextTurnWhenTheyTakeLong) {
@@ -52,6 +63,7 @@ TEST(Asks, WaitForTheNextTurnWhenTheyTakeLong) {
   }
   EXPECT_EQ(served, 2 * kGets);
   EXPECT_GE(turns, 2 * kGets / (2 * worker::kAsksPerGroupMax));
+  finish(world);
 }
 
 TEST(Asks, OfWhoWasNotHeardGoFirstInTheNextTurn) {
@@ -66,6 +78,7 @@ TEST(Asks, OfWhoWasNotHeardGoFirstInTheNextTurn) {
   world.worker(2).turn(false);
   EXPECT_EQ(world.worker(1).holes_outstanding(), kGets - worker::kAsksPerGroupMax);
   EXPECT_EQ(world.worker(2).holes_outstanding(), kGets - worker::kAsksPerGroupMax);
+  finish(world);
 }
 
 }  // namespace
