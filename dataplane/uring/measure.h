@@ -33,7 +33,7 @@ class Measure {
     const auto bytes = static_cast<std::int64_t>(told);
     if (took > kTurnLong && bytes > measure / 2) {
       bytes_ = std::max(bytes_ / 2, kBytesMin);
-    } else if (told >= kBytesMin && took.ns * measure < kTurnShort.ns * bytes) {
+    } else if (told >= kBytesMin && took < kTurnLong && took.ns * measure < kTurnShort.ns * bytes) {
       bytes_ = std::min(bytes_ * 2, kBytesMax);
     }
   }
