@@ -12,6 +12,14 @@
 #include "config/parse_cli.h"
 #include "server/server.h"
 
+/// jemalloc's, which reads it when it starts; MALLOC_CONF in the environment goes over it. What a burst of replies took
+/// goes back to the system soon, not after ten seconds: -m and what docs/limits.md adds to it are a promise about the
+/// process.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "dirty_decay_ms:200,muzzy_decay_ms:0";
+}
+
 namespace {
 
 void set_up_log(int verbosity) {
