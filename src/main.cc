@@ -17,7 +17,7 @@
 /// process.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "dirty_decay_ms:200,muzzy_decay_ms:0";
+const char* malloc_conf = "dirty_decay_ms:500,muzzy_decay_ms:0";
 }
 
 namespace {
