@@ -6,15 +6,20 @@
 namespace millrace::uring {
 namespace {
 
+/// After many turns that told as much as they might and took as long.
+std::size_t settled(Measure measure, Duration took) {
+  for (int i = 0; i < 20; ++i) {
+    measure.learn(measure.bytes(), took);
+  }
+  return measure.bytes();
+}
+
 TEST(Measure, ALongTurnHalvesItDownToTheLeast) {
   Measure measure;
   const std::size_t before = measure.bytes();
   measure.learn(before, Measure::kTurnLong + microseconds(1));
   EXPECT_EQ(measure.bytes(), before / 2);
-  for (int i = 0; i < 20; ++i) {
-    measure.learn(measure.bytes(), milliseconds(5));
-  }
-  EXPECT_EQ(measure.bytes(), Measure::kBytesMin);
+  EXPECT_EQ(settled(measure, milliseconds(5)), Measure::kBytesMin);
 }
 
 TEST(Measure, AShortTurnDoublesItUpToTheMost) {
@@ -22,10 +27,7 @@ TEST(Measure, AShortTurnDoublesItUpToTheMost) {
   const std::size_t before = measure.bytes();
   measure.learn(before, microseconds(10));
   EXPECT_EQ(measure.bytes(), 2 * before);
-  for (int i = 0; i < 20; ++i) {
-    measure.learn(measure.bytes(), microseconds(10));
-  }
-  EXPECT_EQ(measure.bytes(), Measure::kBytesMax);
+  EXPECT_EQ(settled(measure, microseconds(10)), Measure::kBytesMax);
 }
 
 /// Where less came than might have: what counts is how long as much would have taken.
