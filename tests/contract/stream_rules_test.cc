@@ -249,6 +249,32 @@ TEST_P(TransportContract, Rule20WhoSendsLittleDoesNotWaitForWhoSendsMuch) {
   finish();
 }
 
+/// One is cut off by us and one goes by itself, while what they sent is still being told: nothing of it is left behind.
+TEST_P(TransportContract, Rule20TheLoudMayGoMeanwhile) {
+  Peer cut = connect_peer();
+  Peer goes = connect_peer();
+  Peer quiet = connect_peer();
+  const ConnId quiet_conn = driver->opened(2);
+  const ConnId cut_conn = driver->opened(0);
+  const ConnId goes_conn = driver->opened(1);
+  const std::string much = random_bytes(random, 4'000'000);
+  cut.send_some(much);
+  const std::size_t sent = goes.send_some(much);
+  ASSERT_TRUE(quiet.send("x"));
+  EXPECT_TRUE(driver->until([&] { return !driver->received(quiet_conn).empty(); }));
+  driver->abort(cut_conn);
+  goes.finish_sending();
+  EXPECT_TRUE(driver->until([&] { return driver->is_closed(cut_conn); }));
+  EXPECT_TRUE(driver->until([&] { return driver->count(EventKind::PeerFinished, goes_conn) == 1; }));
+  EXPECT_TRUE(driver->received(goes_conn) == much.substr(0, sent));
+  driver->close(goes_conn);
+  driver->close(quiet_conn);
+  goes.close();
+  quiet.close();
+  EXPECT_TRUE(driver->until([&] { return driver->is_closed(goes_conn) && driver->is_closed(quiet_conn); }));
+  finish();
+}
+
 /// Several that send without end: each comes on, and what each sent arrives whole.
 TEST_P(TransportContract, Rule20TheLoudTakeTurns) {
   std::vector<Peer> peers;
