@@ -62,14 +62,13 @@ class MemoryBound(ServerCase):
 
     def test_many_connections_that_ask_and_do_not_read(self):
         c = self.connect()
+        self.fill(c, [900], 20 * MIB)
         value = blob(4000, self.prng)
         names = [b'reply%d' % number for number in range(8)]
         for name in names:
-            self.assertEqual(c.ask(b'set %s 0 0 4000\r\n%s\r\n' % (name, value)), b'STORED')
-        self.fill(c, [900], 20 * MIB)
+            self.assertEqual(c.store(name, value), b'STORED')
         before = self.server.rss_bytes()
-        asked = b''.join(b'get %s\r\n' % name for name in names) * 100
-        whole = sum(len(b'VALUE %s 0 4000\r\n' % name) + 4000 + 7 for name in names) * 100
+        asked = b''.join(b'get %s\r\n' % name for name in names) * 100 + b'mn\r\n'
         crowd = [self.connect(receive_buffer=4096) for _ in range(300)]
         for one in crowd:
             one.socket.setblocking(False)
@@ -89,22 +88,18 @@ class MemoryBound(ServerCase):
         print('%d connections that do not read: %.1f MiB more with %s' % (len(crowd), grown / MIB, self.worker_arguments))
         if not millrace_server.binary.is_sanitized:
             self.assertLess(grown, workers * (REPLY_BYTES + WORKER_BYTES) + len(crowd) * 16 * 1024)
-        # And everybody gets all that he asked for once he reads.
+        # And everybody gets all that he asked for once he reads, in his order. A cache may evict.
+        missed = 0
         for one in crowd[:20]:
-            one.socket.settimeout(20)
-            got = 0
-            while got < whole:
-                if left[one]:
-                    one.socket.setblocking(False)
-                    try:
-                        left[one] = left[one][one.socket.send(left[one]):]
-                    except BlockingIOError:
-                        pass
-                    one.socket.settimeout(20)
-                part = one.socket.recv(1 << 20)
-                self.assertTrue(part, 'closed')
-                got += len(part)
-            self.assertEqual(got, whole)
+            one.socket.settimeout(30)
+            one.send(left[one])
+            for _ in range(100):
+                for name in names:
+                    found = one.values()
+                    missed += name not in found
+                    self.assertIn(found, ({}, {name: (0, value, None)}))
+            self.assertEqual(one.line(), b'MN')
+        self.assertLess(missed, 20 * 100 * len(names) / 2)
         for one in crowd:
             one.close()
 
