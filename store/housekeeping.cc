@@ -41,7 +41,7 @@ void Partition::tend_pages(Seconds now) noexcept {
   }
   if (slabs_.draining() != kNoPage) {
     drain(kDrainSlotsMax, now);
-  } else if (mover_.is_due()) {
+  } else if (mover_.is_due() || wants_next_page()) {
     start_moving_page();
   } else if (wants_reserve()) {
     start_freeing_page();
@@ -55,8 +55,8 @@ void Partition::tend_pages(Seconds now) noexcept {
       ask_for_page();
     }
   }
-  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || probation_wants_room_ || wants_reserve() ||
-                   leaving_ != ItemRef{};
+  needs_tending_ = slabs_.draining() != kNoPage || mover_.is_due() || filling_ != 0 || probation_wants_room_ ||
+                   wants_reserve() || leaving_ != ItemRef{};
 }
 
 MR_COLD void Partition::tend_slowly(Seconds now) noexcept {

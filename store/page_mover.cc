@@ -16,9 +16,7 @@ constexpr std::uint32_t kFadesBefore = 4;
 constexpr double kHitsScale = 4.0;
 constexpr double kHitsScaleForLong = 1.0;
 /// Fadings in a row after which a class is silent.
-constexpr std::uint32_t kSilentFades = 4;
-/// How many times as fast pages leave a silent class.
-constexpr std::uint32_t kSilentPace = 8;
+constexpr std::uint32_t kSilentFades = 3;
 /// How much more a page has to be worth where it goes.
 constexpr double kWorthMore = 1.25;
 
@@ -72,10 +70,15 @@ void PageMover::fade() noexcept {
   const bool fades_before = ++fadings_ % kFadesBefore == 0;
   for (Flow& flow : flows_) {
     flow.silent_fades = is_unheard(flow) ? flow.silent_fades + 1 : 0;
-    const auto fade_one = [forgets = fades_before || is_silent(flow)](std::uint64_t& lately, std::uint64_t& before) {
+    if (is_silent(flow)) {
+      flow.lately = flow.before = {};
+      flow.heard_before = 0;
+      continue;
+    }
+    const auto fade_one = [fades_before](std::uint64_t& lately, std::uint64_t& before) {
       before += lately - lately / 2;
       lately /= 2;
-      if (forgets) {
+      if (fades_before) {
         before /= 2;
       }
     };
@@ -124,11 +127,9 @@ PageMover::Move PageMover::choose(const std::array<Holding, kClassesMax + 1>& cl
   if (move.from == 0 || move.to == 0 || move.from == move.to || gain <= cost * kWorthMore) {
     return {};
   }
+  move.giver_is_silent = giver_is_silent;
   flows_[move.from].gave_at = evicted_bytes_;
   flows_[move.to].took_at = evicted_bytes_;
-  if (giver_is_silent) {
-    due_at_ = evicted_bytes_ + page_bytes_ / kSilentPace;
-  }
   return move;
 }
 

@@ -19,11 +19,10 @@
 // for: counts that fade are added to others, which fade a quarter as fast.
 //
 // A move is considered each time a page of bytes was evicted; counts fade by half each time a sixteenth of the arena
-// was. When nobody has asked for anything of a class while a quarter of the arena was evicted, sizes have drifted: what
-// was before fades there as fast, and its pages go eight times as often, to whoever is filling the last one too.
-// (Values that change from 100 bytes to 1,000 are hit as before after 2.1 turnovers of the cache instead of 3.1; to
-// fill an empty one takes 0.9. After half that silence cphy_io in 10 % of its footprint misses 0.3 % more: its phases
-// are as long.)
+// was. When nobody has asked for anything of a class during three of those, sizes have drifted: what was is forgotten,
+// and the class that fills has one page after another emptied for it before it needs it (Partition::wants_next_page).
+// So a drift costs what filling an empty cache costs, and those three (docs/eviction.md has the figures). Phases of
+// requests as long as that lose by it: cphy_io misses 0.2 % more in the mean of fifteen sizes of memory.
 #pragma once
 
 #include <array>
@@ -38,6 +37,7 @@ class PageMover {
   struct Move {
     std::uint32_t from = 0;  ///< class; 0: none
     std::uint32_t to = 0;
+    bool giver_is_silent = false;  ///< so the next page may be wanted soon
   };
 
   void set_arena(std::uint32_t pages, std::uint32_t page_bytes) noexcept;

@@ -418,6 +418,10 @@ class Partition {
   void empty(std::uint32_t page, bool rescues, Seconds now) noexcept;
   void rebalance(std::uint32_t hungry, Seconds now) noexcept;
   void start_moving_page() noexcept;
+  /// Not when its last chunk has gone: to empty a page takes many stores.
+  [[nodiscard]] bool wants_next_page() const noexcept {
+    return filling_ != 0 && slabs_[filling_].free() < slabs_[filling_].chunks_per_page;
+  }
   void start_draining(std::uint32_t page, std::uint32_t to) noexcept;
   [[nodiscard]] std::uint32_t page_to_free(std::uint32_t id) const noexcept;
   bool start_freeing_page() noexcept;
@@ -519,6 +523,7 @@ class Partition {
   std::uint32_t reserve_ = 0;           ///< pages to be kept free for who has none
   std::uint64_t reserve_asked_at_ = 0;  ///< `total_items` when somebody last needed one
   std::uint32_t drain_to_ = 0;          ///< the class that the page being drained is for; 0: the pool
+  std::uint32_t filling_ = 0;           ///< the class for which pages of a silent one are emptied in advance; 0: none
   std::uint32_t drain_unit_ = 0;        ///< where the pass over it has got to
   std::uint32_t drain_passes_ = 0;
   std::uint64_t retry_pages_at_ = 0;  ///< the index gets no page before so many items were stored

@@ -154,8 +154,10 @@ void Partition::start_moving_page() noexcept {
   }
   const PageMover::Move move = mover_.choose(holdings, sizes_.classes());
   if (move.from == 0 || !rebalances_) {
+    filling_ = wants_next_page() ? 0 : filling_;  // it gets none
     return;
   }
+  filling_ = move.giver_is_silent ? move.to : 0;
   start_draining(slabs_.next_page(slabs_[move.from].hand.page), move.to);
 }
 
