@@ -67,6 +67,7 @@ class MemoryBound(ServerCase):
         names = [b'reply%d' % number for number in range(8)]
         for name in names:
             self.assertEqual(c.store(name, value), b'STORED')
+            self.assertIn(c.value(name), (value, None))  # asked for, it is worth keeping; but a cache may evict
         before = self.server.rss_bytes()
         asked = b''.join(b'get %s\r\n' % name for name in names) * 100 + b'mn\r\n'
         crowd = [self.connect(receive_buffer=4096) for _ in range(300)]
@@ -81,14 +82,15 @@ class MemoryBound(ServerCase):
                 except BlockingIOError:
                     pass
         # Whoever is patient is served meanwhile.
-        for _ in range(50):
-            self.assertEqual(c.fetch(b'reply1')[b'reply1'][1], value)
+        answers = [c.value(name) for name in names * 6]
+        self.assertLess(answers.count(None), len(answers) / 2)
+        self.assertEqual(set(answers) - {None}, {value})
         grown = self.server.rss_bytes() - before
         workers = int(self.worker_arguments[1])
         print('%d connections that do not read: %.1f MiB more with %s' % (len(crowd), grown / MIB, self.worker_arguments))
         if not millrace_server.binary.is_sanitized:
             self.assertLess(grown, workers * (REPLY_BYTES + WORKER_BYTES) + len(crowd) * 16 * 1024)
-        # And everybody gets all that he asked for once he reads, in his order. A cache may evict.
+        # And everybody gets all that he asked for once he reads, in his order.
         missed = 0
         for one in crowd[:20]:
             one.socket.settimeout(30)
