@@ -39,9 +39,10 @@ double PageMover::by_page(double returned, std::uint64_t gone_bytes) const noexc
   return std::max(returned, 0.0) * page_bytes_ / static_cast<double>(gone_bytes + page_bytes_);
 }
 
-double PageMover::gain_at_least(const Counts& counts, std::uint32_t pages) const noexcept {
+double PageMover::gain(const Counts& counts, std::uint32_t pages, double deviations) const noexcept {
   const auto returned = static_cast<double>(counts.returned);
-  const double by_returns = by_page(returned - mistaken(counts.asked) - std::sqrt(returned), counts.gone_bytes);
+  const double by_returns =
+      by_page(returned - mistaken(counts.asked) - deviations * std::sqrt(returned), counts.gone_bytes);
   // One more than there were: a class of a page or two may be too small to be hit at all.
   const double by_hits = static_cast<double>(counts.hits + 1) * kHitsScale / pages;
   return std::min(by_returns, by_hits);
@@ -108,14 +109,16 @@ PageMover::Move PageMover::choose(const std::array<Holding, kClassesMax + 1>& cl
     }
   }
   const bool giver_is_silent = is_silent(flows_[move.from]);
-  double gain = 0;
+  double most = 0;
   for (std::uint32_t id = 1; id <= count; ++id) {
     const Flow& flow = flows_[id];
     const Holding& holding = classes[id];
     const bool is_hungry = !holding.has_room || (giver_is_silent && !holding.has_page_spare);
     if (holding.pages != 0 && is_hungry && !is_recent(flow.gave_at)) {
-      if (const double its_gain = gain_at_least(flow.lately, holding.pages); its_gain > gain) {
-        gain = its_gain;
+      // A page of a silent class costs nothing: no need to be sure.
+      const double its_gain = gain(flow.lately, holding.pages, giver_is_silent ? 0 : 1);
+      if (its_gain > most) {
+        most = its_gain;
         move.to = id;
       }
     }
@@ -124,7 +127,7 @@ PageMover::Move PageMover::choose(const std::array<Holding, kClassesMax + 1>& cl
     fade_at_ = evicted_bytes_ + fade_bytes_;
     fade();
   }
-  if (move.from == 0 || move.to == 0 || move.from == move.to || gain <= cost * kWorthMore) {
+  if (move.from == 0 || move.to == 0 || move.from == move.to || most <= cost * kWorthMore) {
     return {};
   }
   move.giver_is_silent = giver_is_silent;
