@@ -154,7 +154,9 @@ void Partition::start_moving_page() noexcept {
   }
   const PageMover::Move move = mover_.choose(holdings, sizes_.classes());
   if (move.from == 0 || !rebalances_) {
-    filling_ = wants_next_page() ? 0 : filling_;  // it gets none
+    if (wants_next_page()) {
+      filling_ = 0;  // it gets none
+    }
     return;
   }
   filling_ = move.giver_is_silent ? move.to : 0;

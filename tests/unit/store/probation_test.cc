@@ -158,8 +158,8 @@ double read_through(Store& store, std::mt19937_64& random, const std::string& pr
   return static_cast<double>(misses) / requests;
 }
 
-/// How many turnovers of the cache (as many bytes stored as it holds) values of one size took until the requests hit
-/// again as often as they do for good, but for a twentieth.
+/// How many turnovers of the cache (as many bytes stored as it holds) values of one size took until the requests of a
+/// quarter of a turnover hit as often as they do for good, but for a twentieth: up to that quarter's beginning.
 double turnovers_until_as_before(Store& store, std::mt19937_64& random, const std::string& prefix, std::uint64_t bytes,
                                  std::uint64_t arena) {
   // They would take twice the arena: at best half of the requests hit.
