@@ -1,6 +1,7 @@
 #include "store/index.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 
@@ -21,6 +22,34 @@ Index::Index(PagePool& pages, SlabAllocator& slabs, std::uint64_t hash_seed, std
       page_shift_(pages.page_shift() - kBucketShift),
       pages_max_(pages_max),
       directory_(std::make_unique<std::uint32_t[]>(pages_max)) {}
+
+/// Loops of a few instructions each: a prefetch that has to look its page up first is waited for by everything behind
+/// it, and only so are the next ones among what the processor has begun meanwhile.
+void Index::prefetch_all(std::span<const KeyHash> hashes) const noexcept {
+  MR_DCHECK(hashes.size() <= kPrefetchMax);
+  for (const KeyHash hash : hashes) {
+    prefetch_bucket(hash);
+  }
+  // One item in twenty lies in an overflow bucket when the index is about to grow. Their second buckets are asked for
+  // along with everybody's items, and only then looked at.
+  struct Further {
+    const Bucket* bucket;
+    KeyHash hash;
+  };
+  std::array<Further, kPrefetchMax> further;
+  std::size_t count = 0;
+  for (const KeyHash hash : hashes) {
+    const Bucket& bucket = bucket_at(home(hash));
+    if (!prefetch_items(bucket, hash) && bucket.overflow != ItemRef{}) {
+      const Bucket* next = overflow_at(bucket.overflow);
+      prefetch(next);
+      further[count++] = {.bucket = next, .hash = hash};
+    }
+  }
+  for (const Further& one : std::span(further).first(count)) {
+    prefetch_items(*one.bucket, one.hash);
+  }
+}
 
 void Index::set_buckets(std::uint32_t buckets) noexcept {
   buckets_ = old_buckets_ = moved_from_ = buckets;

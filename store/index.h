@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/attributes.h"
@@ -50,18 +51,9 @@ class Index {
   Index(PagePool& pages, SlabAllocator& slabs, std::uint64_t hash_seed, std::uint32_t pages_max);
 
   void prefetch_bucket(KeyHash hash) const noexcept { prefetch(&bucket_at(home(hash))); }
-  void prefetch_item(KeyHash hash) const noexcept {
-    const Bucket& bucket = bucket_at(home(hash));
-    for (std::uint32_t mask = match(bucket, tag_of(hash)); mask != 0; mask &= mask - 1) {
-      const std::byte* item = pages_.at(bucket.refs[static_cast<std::uint32_t>(std::countr_zero(mask))]);
-      prefetch(item);
-      prefetch(item + kCacheLineBytes);
-      prefetch(item + 2 * kCacheLineBytes);
-    }
-    if (MR_UNLIKELY(bucket.overflow != ItemRef{})) {
-      prefetch(pages_.at(bucket.overflow));
-    }
-  }
+  /// Asks for what look-ups of all of these will read, so that their cache misses are waited for together; at most
+  /// kPrefetchMax. Waits for their buckets, not for their items.
+  void prefetch_all(std::span<const KeyHash> hashes) const noexcept;
 
   /// The entry whose item has this key.
   [[nodiscard]] IndexSlot find(const Key& key) const noexcept {
@@ -178,6 +170,18 @@ class Index {
       }
     }
     return true;
+  }
+
+  /// Asks for the items of a bucket, which should be here, that carry the hash's tag. False: there are none.
+  bool prefetch_items(const Bucket& bucket, KeyHash hash) const noexcept {
+    const std::uint32_t matches = match(bucket, tag_of(hash));
+    for (std::uint32_t mask = matches; mask != 0; mask &= mask - 1) {
+      const std::byte* item = pages_.at(bucket.refs[static_cast<std::uint32_t>(std::countr_zero(mask))]);
+      prefetch(item);
+      prefetch(item + kCacheLineBytes);
+      prefetch(item + 2 * kCacheLineBytes);
+    }
+    return matches != 0;
   }
 
   void start_growth() noexcept;

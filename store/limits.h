@@ -37,6 +37,9 @@ inline constexpr std::uint32_t kItemBytesMax = 1024 * 1024 * 1024;
 /// A chunk may be this much larger than what it holds (as a fraction of the chunk, 1/8); beyond, the item is chained.
 inline constexpr std::uint32_t kWasteShift = 3;
 
+/// Look-ups whose lines are asked for together: more than a core can have on their way.
+inline constexpr std::uint32_t kPrefetchMax = 128;
+
 /// Distinct items that replies may hold at a time. 16 B each; beyond, pin() refuses.
 inline constexpr std::uint32_t kPinsMax = 8192;
 

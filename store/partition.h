@@ -86,10 +86,8 @@ class Partition {
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
 
-  // --- The three stages of a batched look-up: index.h, batch.h. The first two only hint and may be skipped.
-  void prefetch_bucket(KeyHash hash) const noexcept { index_.prefetch_bucket(hash); }
-  /// Reads the bucket's line (prefetch it first) and asks for the lines of the items that carry the tag.
-  void prefetch_item(KeyHash hash) const noexcept { index_.prefetch_item(hash); }
+  /// Before a batch of look-ups: asks for what they will read. Only a hint. At most kPrefetchMax hashes.
+  void prefetch_all(std::span<const KeyHash> hashes) const noexcept { index_.prefetch_all(hashes); }
 
   // --- partition_get.cc
   /// A live item, its reference bits bumped and counted as a get (hit, miss, expired, flushed); null on a miss.

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -85,12 +86,7 @@ double measure_gets(FilledPartition& partition, std::uint64_t items, std::mt1993
   std::size_t hits = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (std::size_t n = 0; n < kKeys; n += kBatch) {
-    for (std::size_t i = n; i < n + kBatch; ++i) {
-      partition->prefetch_bucket(hashes[i]);
-    }
-    for (std::size_t i = n; i < n + kBatch; ++i) {
-      partition->prefetch_item(hashes[i]);
-    }
+    partition->prefetch_all(std::span(hashes).subspan(n, kBatch));
     for (std::size_t i = n; i < n + kBatch; ++i) {
       const store::Item* item = partition->get({bytes[i], hashes[i]}, 1);
       hits += item != nullptr && item->value()[0] == 'v' ? 1 : 0;

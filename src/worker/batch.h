@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "dataplane/api/datagram.h"
@@ -43,6 +44,9 @@ class Batch {
   [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
   [[nodiscard]] Op& operator[](std::uint32_t i) noexcept { return ops_[i]; }
   Op& add() noexcept { return ops_[count_++]; }
+  /// An operation of the batch will look this key up here.
+  void will_find(KeyHash hash) noexcept { hashes_[hash_count_++] = hash; }
+  [[nodiscard]] std::span<const KeyHash> hashes() const noexcept { return std::span(hashes_).first(hash_count_); }
   /// What add() would return: to be written in place before it is known whether it will be an operation.
   [[nodiscard]] Op& next() noexcept { return ops_[count_]; }
 
@@ -59,12 +63,15 @@ class Batch {
   }
   void clear() noexcept {
     count_ = 0;
+    hash_count_ = 0;
     keys_used_ = 0;
   }
 
  private:
   std::uint32_t count_ = 0;
+  std::uint32_t hash_count_ = 0;
   std::uint32_t keys_used_ = 0;
+  std::array<KeyHash, kBatchOpsMax> hashes_;
   std::array<Op, kBatchOpsMax> ops_;
   std::array<char, kBatchKeyBytes> keys_;
 };

@@ -70,6 +70,7 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
       op.datagram = datagram_op(event, datagram.request_id);
       op.datagram.is_plain_get = true;
       op.is_remote = false;
+      batch_.will_find(hash);
       return;
     }
   }
@@ -88,6 +89,7 @@ void Worker::take_other_datagram(const dataplane::Event& event, std::uint16_t re
       op.datagram = datagram_op(event, request_id);
       op.is_remote = false;
       batch_.add();
+      batch_.will_find(op.hash);
       return;
     }
   }

@@ -41,18 +41,7 @@ void Worker::execute_batch() noexcept {
   }
   ++counters_.batches;
   const std::uint32_t count = batch_.size();
-  // Loops of a few instructions each: a prefetch that has to look its page up first is waited for by everything behind
-  // it, and only so are the next ones among what the processor has begun meanwhile. (While parsing, a request is.)
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (!batch_[i].is_remote) {
-      partition_.prefetch_bucket(batch_[i].hash);
-    }
-  }
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (!batch_[i].is_remote) {
-      partition_.prefetch_item(batch_[i].hash);
-    }
-  }
+  partition_.prefetch_all(batch_.hashes());
   for (std::uint32_t i = 0; i < count; ++i) {
     Op& op = batch_[i];
     if (op.datagram.flow != nullptr) {

@@ -96,8 +96,8 @@ std::uint32_t Worker::serve_asks_from(WorkerId from, Instant until, bool& is_lat
   mesh::SlotRing& answers = port_.answers_to(from);
   std::uint32_t served = 0;
   while (served < kAsksPerLaneMax) {
-    // Stage 1: the group's buckets. Stage 2: its items. Stage 3: execute, in order.
     std::array<const std::byte*, kAsksPerGroupMax> group;
+    std::array<KeyHash, kAsksPerGroupMax> hashes;
     std::uint32_t count = 0;
     std::uint32_t slots = 0;
     for (const std::byte* message = ring.front(); message != nullptr && count < group.size();
@@ -106,13 +106,11 @@ std::uint32_t Worker::serve_asks_from(WorkerId from, Instant until, bool& is_lat
       if (ask.slots == 0 || static_cast<std::uint8_t>(ask.kind) == 0) {
         break;  // the ring's own skip: front() steps over it next time
       }
+      hashes[count] = KeyHash{ask.hash};
       group[count++] = message;
       slots += ask.slots;
-      partition_.prefetch_bucket(KeyHash{ask.hash});
     }
-    for (std::uint32_t i = 0; i < count; ++i) {
-      partition_.prefetch_item(KeyHash{read_header<mesh::Ask>(group[i]).hash});
-    }
+    partition_.prefetch_all(std::span(hashes).first(count));
     std::uint32_t done = 0;
     for (; done < count; ++done) {
       const auto ask = read_header<mesh::Ask>(group[done]);

@@ -308,11 +308,15 @@ TEST(Index, PrefetchingIsAHintForAnyHash) {
   for (const std::string& key : keys_of_one_bucket(30)) {
     world.add(key);
   }
-  for (std::uint64_t n = 0; n < 1000; ++n) {
-    const KeyHash hash{n * 0x0123'4567'89ab'cdef};
-    world.index.prefetch_bucket(hash);
-    world.index.prefetch_item(hash);
+  std::vector<KeyHash> hashes;
+  for (std::uint64_t n = 0; n < kPrefetchMax - 30; ++n) {
+    hashes.push_back(KeyHash{n * 0x0123'4567'89ab'cdef});
   }
+  for (const std::string& key : keys_of_one_bucket(30)) {
+    hashes.push_back(hash_key(key, kHashSeed));
+  }
+  world.index.prefetch_all(hashes);
+  world.index.prefetch_all({});
   world.index.check();
 }
 
