@@ -7,9 +7,11 @@ counted (`millrace_turn_longest_us`: no request of that core was served in betwe
 with nothing going on; and how long other processes had the server's core: if that is more than nothing, the longest turn may
 be theirs. What the machine itself does to these figures says the first row: a loop on the server's core that only reads the
 clock, while the other core is busy; a virtual machine's host takes a core away for milliseconds, and the guest sees no
-more of it than such gaps. Turns over a millisecond are to be compared with its gaps. Scenarios, each with a fresh server:
+more of it than such gaps. So each scenario has
+such loops just before and just after it, one that reads the clock alone and one that also writes all over memory as a store
+does; turns over a millisecond stand beside their gaps. Scenarios, each with a fresh server:
 
-    machine no server: the loop
+    machine no server: the loops
     large   a value of 128 MiB into a cache full of small items (-I 128m)
     expiry  a million items whose second is the same
     flush   flush_all of --flush-items small items, and what follows
@@ -19,8 +21,10 @@ more of it than such gaps. Turns over a millisecond are to be compared with its 
 import argparse
 import gc
 import json
+import mmap
 import multiprocessing
 import os
+import random
 import socket
 import time
 
@@ -31,6 +35,8 @@ from servers import MILLRACE, Server, Trouble
 SCENARIOS = ("machine", "large", "expiry", "flush", "drift", "start")
 PROBED_KEY = b"the:probed:key"
 BATCH = 2000
+GAP_SECONDS = 4
+GAP_MEMORY = 512 << 20
 
 
 def parse_arguments():
@@ -217,9 +223,14 @@ def drift(server, loader, arguments):
     yield f"{server.stats()['slabs_moved']} pages changed hands"
 
 
+def rate_text(busy):
+    return "" if busy["turns_over_1ms"] is None else f", {busy['turns_over_1ms'] / busy['seconds']:.1f} a second"
+
+
 def measure(name, what, scenario, arguments):
     memory = arguments.flush_memory if scenario.__name__ == "flush" else arguments.memory
     words = ["-I", "128m"] if scenario.__name__ == "large" and name == "millrace" else []
+    of_machine = both_gaps(arguments)
     with Stalled(name, what, memory, arguments.server_core, words) as server:
         put_first(server.process.pid)
         loader = Loader(server.port, arguments.generator_core)
@@ -238,46 +249,66 @@ def measure(name, what, scenario, arguments):
             busy = prober.mark()
             busy["seconds"] = time.perf_counter() - begin
             busy["core_awaited_ms"] = (server.core_use_ns()[1] - waited_before) / 1e6
+    of_machine += both_gaps(arguments)
     print(f"{scenario.__name__:<8}{name:<11}longest GET {busy['longest_us']} us, mean {busy['mean_us']:.0f} us of {busy['gets']};"
-          f" longest turn {busy['turn_us']} us, {busy['turns_over_1ms']} over 1 ms in {busy['seconds']:.0f} s;"
+          f" longest turn {busy['turn_us']} us, {busy['turns_over_1ms']} over 1 ms in {busy['seconds']:.0f} s"
+          f"{rate_text(busy)}; the machine's gaps: {gaps_text(of_machine)};"
           f" others had its core for {busy['core_awaited_ms']:.1f} ms;"
           f" before, quiet: {quiet['longest_us'][0]} us, turn {quiet['turn_us']} us; {said}",
           flush=True)
-    return {"scenario": scenario.__name__, "server": name, "busy": busy, "quiet": quiet, "said": said}
+    return {"scenario": scenario.__name__, "server": name, "busy": busy, "quiet": quiet, "machine": of_machine,
+            "said": said}
 
 
-def spin(core, seconds, pipe):
-    """Reads the clock without end, and tells (longest gap, gaps over 1 ms) in us."""
+def spin(core, touches, pipe):
+    """Reads the clock without end, and writes here and there if asked to; tells (longest gap in us, gaps over 1 ms)."""
     os.sched_setaffinity(0, [core])
     put_first(os.getpid())
+    memory = mmap.mmap(-1, GAP_MEMORY)
+    places = [random.randrange(GAP_MEMORY) for _ in range(1 << 16)]
+    if touches:
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        for at in range(0, GAP_MEMORY, 4096):
+            memory[at] = 1
     gc.disable()
     clock = time.perf_counter
-    longest, over = 0.0, 0
+    longest, over, at = 0.0, 0, 0
     last = clock()
-    end = last + seconds
+    end = last + GAP_SECONDS
     while last < end:
+        if touches:
+            for place in places[at:at + 64]:
+                memory[place] = 2
+            at = (at + 64) % len(places)
         now = clock()
-        gap = now - last
+        longest = max(longest, now - last)
+        over += now - last > 0.001
         last = now
-        if gap > longest:
-            longest = gap
-        over += gap > 0.001
     pipe.send((longest * 1e6, over))
 
 
-def gaps(arguments, seconds=10):
-    """What the machine does to a thread that wants its core always."""
+def gaps(arguments, touches):
+    """What the machine does to a thread that wants its core always, while another has the other core."""
     ours, theirs = multiprocessing.Pipe()
     unheard, unused = multiprocessing.Pipe()
-    both = [multiprocessing.Process(target=spin, args=(core, seconds, pipe), daemon=True)
+    both = [multiprocessing.Process(target=spin, args=(core, touches, pipe), daemon=True)
             for core, pipe in ((arguments.generator_core, unused), (arguments.server_core, theirs))]
     for process in both:
         process.start()
     longest, over = ours.recv()
     for process in both:
         process.join()
-    print(f"machine            longest gap {longest:.0f} us, {over} over 1 ms in {seconds} s", flush=True)
-    return {"scenario": "machine", "longest_us": longest, "over_1ms": over, "seconds": seconds}
+    return {"longest_us": longest, "over_1ms_a_second": over / GAP_SECONDS, "touches": touches}
+
+
+def both_gaps(arguments):
+    return [gaps(arguments, touches) for touches in (False, True)]
+
+
+def gaps_text(found):
+    rates = [each["over_1ms_a_second"] for each in found]
+    return (f"{sum(rates) / len(rates):.1f} a second ({min(rates):.1f} to {max(rates):.1f}), "
+            f"longest {max(each['longest_us'] for each in found):.0f} us")
 
 
 def start(name, what, arguments):
@@ -295,7 +326,11 @@ def run(arguments):
     if machine.available_bytes() < max(arguments.flush_memory, arguments.start_memory) * 1.2 * 2**20:
         raise Trouble("too little memory is free for --flush-memory or --start-memory")
     chosen = [("millrace", arguments.millrace)] + ([("memcached", arguments.memcached)] if arguments.memcached else [])
-    rows = [gaps(arguments)] if "machine" in arguments.only else []
+    rows = []
+    if "machine" in arguments.only:
+        found = both_gaps(arguments)
+        print(f"machine            gaps over 1 ms: {gaps_text(found)}", flush=True)
+        rows.append({"scenario": "machine", "machine": found})
     for scenario in (large, expiry, flush, drift):
         if scenario.__name__ in arguments.only:
             rows += [measure(name, what, scenario, arguments) for name, what in chosen
