@@ -144,7 +144,7 @@ void Worker::abort_all() noexcept {
 void Worker::housekeep(bool was_idle) noexcept {
   if (now_ >= housekeep_at_ || (was_idle && hurries_upkeep())) {
     housekeep_at_ = now_ + microseconds(housekeep_every_us_);
-    partition_.housekeep(now_s_, was_idle ? kHousekeepItemsIdle : kHousekeepItemsBusy);
+    partition_.housekeep(now_s_, kHousekeepItems);
   }
   if (shared_.idle_timeout_s == 0 || connections_.count() == 0) {
     return;
