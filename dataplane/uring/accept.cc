@@ -84,7 +84,7 @@ void UringTransport::open_accepted(std::uint16_t listener, int fd) noexcept {
 void UringTransport::open_connection(ConnId id, int fd, ConnectionState state) noexcept {
   Connection& connection = connections_[id.slot];
   MR_ASSERT(connection.state == ConnectionState::Free && connection.sends.empty() && connection.held.empty());
-  MR_ASSERT(!connection.has_operations() && connection.receives_put_off == 0);
+  MR_ASSERT(!connection.has_operations() && !put_off_.has(id.slot));
   connection.fd = fd;
   connection.state = state;
   connection.reason = dataplane::CloseReason::None;
@@ -98,6 +98,7 @@ void UringTransport::open_connection(ConnId id, int fd, ConnectionState state) n
   connection.takes_zero_copy = false;
   connection.receives_singly = false;
   connection.bytes_turn = 0;
+  connection.bytes_round = 0;
   connection.receives_in_a_row = 0;
   connection.drained_bytes = 0;
   ++counters_.connections_open;

@@ -60,8 +60,8 @@ struct Connection {
   bool takes_zero_copy = false;
 
   std::uint64_t bytes_turn = 0;         ///< the last turn in which Bytes were told
-  std::size_t bytes_told = 0;           ///< in that turn
-  std::uint32_t receives_put_off = 0;   ///< completions of its receive that wait in the transport's list
+  std::uint64_t bytes_round = 0;        ///< and the last round
+  std::size_t bytes_told = 0;           ///< in that round
   std::uint32_t receives_in_a_row = 0;  ///< completions behind which the socket had more
   std::uint32_t drained_bytes = 0;
   std::int64_t drain_until_ns = 0;

@@ -74,7 +74,9 @@ void UringTransport::take_in(Output& out) noexcept {
   // Reports go out before the next completion is looked at: so Opened precedes the first Bytes, and a completion that
   // finds room is never left half told.
   report(out);
-  if (put_off_waited_ && !out.has_enough()) {
+  // And no more than one: it may be all that a turn is to bring, and the next turn is then the others'.
+  const bool has_gone_first = put_off_waited_ && !out.has_enough();
+  if (has_gone_first) {
     take_put_off(out);
   }
   while (!out.has_enough()) {
@@ -87,7 +89,10 @@ void UringTransport::take_in(Output& out) noexcept {
     reap(completion, out);
     report(out);
   }
-  put_off_waited_ = !put_off_.empty();
+  if (ring_->front() == nullptr) {
+    ++round_;
+  }
+  put_off_waited_ = !put_off_.empty() && !has_gone_first;
   while (!put_off_.empty() && !out.has_enough()) {
     take_put_off(out);
   }
@@ -100,25 +105,17 @@ void UringTransport::take_in(Output& out) noexcept {
 /// its bytes, and arms the next: where turns are long one of a single buffer, since the kernel itself takes a
 /// millisecond for all that it would take in at once (kReceivesInARow).
 void UringTransport::stop_put_off() noexcept {
-  for (const io_uring_cqe& completion : put_off_) {
-    const UserData from = UserData::of(completion.user_data);
-    Connection& connection = connections_[from.slot];
-    cancel_receive({.slot = from.slot, .generation = from.generation}, connection);
-    connection.receives_singly = true;
-  }
+  put_off_.for_each_connection([this](std::uint32_t slot) {
+    cancel_receive(id_of(slot), connections_[slot]);
+    connections_[slot].receives_singly = true;
+  });
 }
 
-/// The one that has waited longest. Its connection may have had its share: nobody else wanted the rest.
+/// Its connection may have had its share: nobody else wanted the rest.
 void UringTransport::take_put_off(Output& out) noexcept {
-  const io_uring_cqe completion = put_off_.front();
-  put_off_.pop_front();
+  const auto [slot, received] = put_off_.pop();
   put_off_waited_ = false;
-  const UserData from = UserData::of(completion.user_data);
-  const ConnId id{.slot = from.slot, .generation = from.generation};
-  Connection* connection = connections_.find(id);
-  MR_ASSERT(connection != nullptr && connection->receives_put_off != 0);
-  --connection->receives_put_off;
-  take_receive(id, *connection, completion, out);
+  take_receive(id_of(slot), connections_[slot], received, out);
   report(out);
 }
 

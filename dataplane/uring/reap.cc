@@ -51,39 +51,33 @@ void UringTransport::reap(const io_uring_cqe& completion, Output& out) noexcept 
 void UringTransport::on_receive(ConnId id, const io_uring_cqe& completion, Output& out) noexcept {
   Connection* connection = connections_.find(id);
   MR_ASSERT(connection != nullptr && connection->receive_is_armed);
-  if (connection->receives_put_off != 0 || has_had_its_share(*connection)) {
-    put_off(*connection, completion);
+  const Received received{.res = completion.res, .flags = completion.flags};
+  if (put_off_.has(id.slot) || has_had_its_share(*connection)) {
+    put_off_.push(id.slot, received);  // those behind it go first, who have sent less
+    ++counters_.receives_put_off;
   } else {
-    take_receive(id, *connection, completion, out);
+    take_receive(id, *connection, received, out);
   }
 }
 
-/// Those behind it go first, who have sent less.
-void UringTransport::put_off(Connection& connection, const io_uring_cqe& completion) noexcept {
-  put_off_.push_back(completion);
-  ++connection.receives_put_off;
-  ++counters_.receives_put_off;
-}
-
-void UringTransport::take_receive(ConnId id, Connection& connection, const io_uring_cqe& completion,
-                                  Output& out) noexcept {
-  const bool is_last = (completion.flags & IORING_CQE_F_MORE) == 0;
+void UringTransport::take_receive(ConnId id, Connection& connection, const Received& received, Output& out) noexcept {
+  const bool is_last = (received.flags & IORING_CQE_F_MORE) == 0;
   if (is_last) {
     connection.receive_is_armed = false;
     connection.receive_is_cancelled = false;
   }
-  if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
-    const auto buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-    const auto size = static_cast<std::size_t>(completion.res > 0 ? completion.res : 0);
+  if ((received.flags & IORING_CQE_F_BUFFER) != 0) {
+    const auto buffer = static_cast<std::uint16_t>(received.flags >> IORING_CQE_BUFFER_SHIFT);
+    const auto size = static_cast<std::size_t>(received.res > 0 ? received.res : 0);
     take_bytes(id, connection, buffer, {buffers_->bytes(buffer), size}, out);
   }
   if (is_last) {
-    if (completion.res > 0 && (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) == 0) {
+    if (received.res > 0 && (received.flags & IORING_CQE_F_SOCK_NONEMPTY) == 0) {
       connection.receives_singly = false;
     }
-    on_receive_end(id, connection, completion.res);
+    on_receive_end(id, connection, received.res);
   } else {
-    look_for_lost_reset(id, connection, (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
+    look_for_lost_reset(id, connection, (received.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
   }
 }
 

@@ -47,14 +47,15 @@ void UringTransport::report_released(ConnId id, Connection& connection, Output& 
 }
 
 void UringTransport::report_bytes(ConnId id, Connection& connection, std::string_view bytes, Output& out) noexcept {
-  connection.bytes_told = bytes.size() + (connection.bytes_turn == turn_ ? connection.bytes_told : 0);
+  connection.bytes_told = bytes.size() + (connection.bytes_round == round_ ? connection.bytes_told : 0);
+  connection.bytes_round = round_;
   connection.bytes_turn = turn_;
   out.push({.kind = EventKind::Bytes, .conn = id, .bytes = bytes});
 }
 
 void UringTransport::report_held(ConnId id, Connection& connection, Output& out) noexcept {
   while (!connection.held.empty() && !out.has_enough()) {
-    if (has_had_its_share(connection)) {
+    if (connection.bytes_turn == turn_ && has_had_its_share(connection)) {
       next_turn_.push_back(id.slot);
       return;
     }

@@ -19,6 +19,8 @@ class SlotList {
 
   [[nodiscard]] bool empty() const noexcept { return first_ == kNone; }
   [[nodiscard]] std::uint32_t first() const noexcept { return first_; }
+  /// Behind a slot that is listed; kNone behind the last.
+  [[nodiscard]] std::uint32_t next_of(std::uint32_t slot) const noexcept { return links_[slot].next; }
   [[nodiscard]] bool contains(std::uint32_t slot) const noexcept { return links_[slot].is_listed; }
 
   /// Does nothing when the slot is listed already, here and below.

@@ -112,6 +112,7 @@ UringTransport::UringTransport(const UringOptions& options, Parts parts)
       next_turn_(options.connections_max),
       draining_(options.connections_max),
       listeners_(std::move(parts.listeners)),
+      put_off_(options.connections_max),
       waker_(std::move(parts.waker)),
       buffers_(std::move(parts.buffers)),
       datagram_buffers_(std::move(parts.datagram_buffers)),

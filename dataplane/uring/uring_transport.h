@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +23,7 @@
 #include "dataplane/uring/datagram_records.h"
 #include "dataplane/uring/datagram_socket.h"
 #include "dataplane/uring/measure.h"
+#include "dataplane/uring/put_off_queue.h"
 #include "dataplane/uring/ring.h"
 #include "dataplane/uring/slot_list.h"
 #include "dataplane/uring/waker.h"
@@ -126,8 +126,7 @@ class UringTransport final : public dataplane::Transport {
   // reap.cc
   void reap(const io_uring_cqe& completion, Output& out) noexcept;
   void on_receive(ConnId id, const io_uring_cqe& completion, Output& out) noexcept;
-  void put_off(Connection& connection, const io_uring_cqe& completion) noexcept;
-  void take_receive(ConnId id, Connection& connection, const io_uring_cqe& completion, Output& out) noexcept;
+  void take_receive(ConnId id, Connection& connection, const Received& received, Output& out) noexcept;
   void take_bytes(ConnId id, Connection& connection, std::uint16_t buffer, std::string_view bytes,
                   Output& out) noexcept;
   void on_receive_end(ConnId id, Connection& connection, int result) noexcept;
@@ -137,7 +136,7 @@ class UringTransport final : public dataplane::Transport {
   /// Half of what this poll() may tell: the other half is for those whose completions come behind. Where bytes are
   /// cheap they wait for all that came before them, which is soon done.
   [[nodiscard]] bool has_had_its_share(const Connection& connection) const noexcept {
-    return measure_.is_lowered() && connection.bytes_turn == turn_ && connection.bytes_told >= measure_.bytes() / 2;
+    return measure_.is_lowered() && connection.bytes_round == round_ && connection.bytes_told >= measure_.bytes() / 2;
   }
 
   // report.cc
@@ -206,8 +205,9 @@ class UringTransport final : public dataplane::Transport {
 
   const UringOptions options_;
   dataplane::TransportCounters counters_;
-  Instant now_{};           ///< of the call we are in
-  std::uint64_t turn_ = 1;  ///< counts polls
+  Instant now_{};            ///< of the call we are in
+  std::uint64_t turn_ = 1;   ///< counts polls
+  std::uint64_t round_ = 1;  ///< counts how often all that had arrived was looked at: one poll's work, or many polls'
   ConnectionTable connections_;
   SlicePool slice_pool_;
 
@@ -233,10 +233,10 @@ class UringTransport final : public dataplane::Transport {
   std::uint64_t idle_ns_ = 0;
 
   Measure measure_;
-  std::size_t bytes_told_ = 0;        ///< by the last poll()
-  bool turn_slept_ = false;           ///< since now_
-  std::deque<io_uring_cqe> put_off_;  ///< of receives, in the order in which they came
-  bool put_off_waited_ = false;       ///< a whole poll() long, so that they go first in the next
+  std::size_t bytes_told_ = 0;  ///< by the last poll()
+  bool turn_slept_ = false;     ///< since now_
+  PutOffQueue put_off_;
+  bool put_off_waited_ = false;  ///< a whole poll() long, so that one of them goes first in the next
 
   // Last, in this order: the ring ends before what it is lent, and before the eventfd it watches.
   std::unique_ptr<EventfdWaker> waker_;

@@ -12,7 +12,8 @@ using dataplane::TxKind;
 std::size_t Driver::poll(Duration wait, std::size_t room) {
   ++polls_;
   std::vector<Event> events(room);
-  const std::size_t count = transport_.poll(clock_.now(), events, wait);
+  taken_ = taken_ + turn_time_;
+  const std::size_t count = transport_.poll(now(), events, wait);
   EXPECT_LE(count, room);
   events.resize(count);
   last_ = events;

@@ -44,6 +44,8 @@ class Driver {
   bool until(const std::function<bool()>& is_done, std::size_t room = kRoomMax);
   /// One poll that may sleep as long as patience lasts; false when nothing ended its sleep, as after a lost wake.
   bool sleep();
+  /// From now on the clock goes on by so much between two polls, as if a worker had taken it.
+  void take_turns_of(Duration time) { turn_time_ = time; }
   /// Polls for so long, whatever comes.
   void poll_for(std::chrono::milliseconds time);
 
@@ -77,7 +79,7 @@ class Driver {
   std::string& received(ConnId conn) { return connections_[conn].received; }
   [[nodiscard]] std::size_t unreleased(ConnId conn) { return connections_[conn].unreleased.size(); }
   [[nodiscard]] const std::vector<dataplane::Event>& last_events() const { return last_; }
-  [[nodiscard]] Instant now() { return clock_.now(); }
+  [[nodiscard]] Instant now() { return clock_.now() + taken_; }
 
   /// Rule 13, to be called when every connection is closed.
   void expect_no_leaks();
@@ -98,12 +100,14 @@ class Driver {
     dataplane::CloseReason reason{};
   };
 
-  void submit(const dataplane::TxOp& op) { transport_.submit(clock_.now(), {&op, 1}); }
+  void submit(const dataplane::TxOp& op) { transport_.submit(now(), {&op, 1}); }
   void check(const dataplane::Event& event);
   static std::vector<dataplane::Slice> cut(const std::string& bytes, std::size_t slices);
 
   dataplane::Transport& transport_;
   SystemClock clock_;
+  Duration turn_time_{};
+  Duration taken_{};  ///< by all turns
   std::vector<Seen> seen_;
   std::vector<dataplane::Event> last_;
   std::vector<ConnId> opened_;

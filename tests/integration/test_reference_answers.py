@@ -10,6 +10,7 @@ is elsewhere: dumps, crawls and watchers, whose answers depend on what there is,
 test_administration.py, test_watch.py and test_binary.py; the row is kept and not run here. Where we answer otherwise than
 1.6.45 on purpose, our answer stands here; docs/compatibility.md says why.
 """
+import re
 import time
 import unittest
 
@@ -211,27 +212,30 @@ class ReferenceAnswers(ServerCase):
                     raise
             return c.until_closed()
 
+    def check(self, row, pieces, pause=0.0):
+        self.prepare(row)
+        answer = self.answer_to(pieces, row.is_closed_by_server, pause)
+        if answer != row.answer and re.search(rb' t\d', row.answer):  # a second may have begun on the way
+            self.prepare(row)
+            answer = self.answer_to(pieces, row.is_closed_by_server, pause)
+        self.assertEqual(answer, row.answer)
+
     def test_whole(self):
         for row in self.rows():
             with self.subTest(sent=row.sent[:80]):
-                self.prepare(row)
-                self.assertEqual(self.answer_to([row.sent], row.is_closed_by_server), row.answer)
+                self.check(row, [row.sent])
 
     def test_cut_in_two_at_every_byte(self):
         for row in self.rows(short=True):
             for cut in range(1, len(row.sent)):
                 with self.subTest(sent=row.sent[:80], cut=cut):
-                    self.prepare(row)
-                    pieces = [row.sent[:cut], row.sent[cut:]]
                     # Long enough, nearly always, that the server reads the pieces one by one.
-                    self.assertEqual(self.answer_to(pieces, row.is_closed_by_server, pause=0.0005), row.answer)
+                    self.check(row, [row.sent[:cut], row.sent[cut:]], pause=0.0005)
 
     def test_byte_by_byte(self):
         for row in self.rows(short=True):
             with self.subTest(sent=row.sent[:80]):
-                self.prepare(row)
-                pieces = [row.sent[i:i + 1] for i in range(len(row.sent))]
-                self.assertEqual(self.answer_to(pieces, row.is_closed_by_server, pause=0.0002), row.answer)
+                self.check(row, [row.sent[i:i + 1] for i in range(len(row.sent))], pause=0.0002)
 
     def test_all_in_one_pipeline(self):
         """Every row on one connection, sent without waiting; `mn` between rows says which answer is which."""

@@ -18,7 +18,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 from card_case import PORT, SEED, CardCase  # noqa: E402
-from kernel_peer import PEER4, PEER6, VETH_PROBE, give_addresses, main_of, run, tshark  # noqa: E402
+from kernel_peer import PEER4, PEER6, VETH_PROBE, give_addresses, main_of, ping, run, tshark  # noqa: E402
 from udp_wire import UdpWire  # noqa: E402
 from wire import Wire  # noqa: E402
 
@@ -32,8 +32,7 @@ class Card(CardCase):
     def ping(self):
         for address in (PEER4, PEER6):
             for size in (0, 56, 1472, 4000):
-                text = run("ping", "-n", "-c", "5", "-i", "0.02", "-W", "2", "-s", str(size), address, check=False)
-                self.assertIn(" 0% packet loss", text, text)
+                ping(self, address, size, count=5)
 
     def ask(self, flows=8, rounds=20):
         """What one client stores, over either family or TCP, another finds."""
