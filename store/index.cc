@@ -31,23 +31,20 @@ void Index::prefetch_all(std::span<const KeyHash> hashes) const noexcept {
     prefetch_bucket(hash);
   }
   // One item in twenty lies in an overflow bucket when the index is about to grow. Their second buckets are asked for
-  // along with everybody's items, and only then looked at.
-  struct Further {
-    const Bucket* bucket;
-    KeyHash hash;
-  };
-  std::array<Further, kPrefetchMax> further;
+  // along with everybody's items, and only then looked at. (Numbers, so that nothing is to be cleared for a batch of
+  // one.)
+  std::array<std::uint8_t, kPrefetchMax> further;
+  static_assert(kPrefetchMax <= 256);
   std::size_t count = 0;
-  for (const KeyHash hash : hashes) {
-    const Bucket& bucket = bucket_at(home(hash));
-    if (!prefetch_items(bucket, hash) && bucket.overflow != ItemRef{}) {
-      const Bucket* next = overflow_at(bucket.overflow);
-      prefetch(next);
-      further[count++] = {.bucket = next, .hash = hash};
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const Bucket& bucket = bucket_at(home(hashes[i]));
+    if (!prefetch_items(bucket, hashes[i]) && bucket.overflow != ItemRef{}) {
+      prefetch(overflow_at(bucket.overflow));
+      further[count++] = static_cast<std::uint8_t>(i);
     }
   }
-  for (const Further& one : std::span(further).first(count)) {
-    prefetch_items(*one.bucket, one.hash);
+  for (const std::uint8_t i : std::span(further).first(count)) {
+    prefetch_items(*overflow_at(bucket_at(home(hashes[i])).overflow), hashes[i]);
   }
 }
 

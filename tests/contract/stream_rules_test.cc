@@ -1,4 +1,4 @@
-// dataplane/api/transport_contract.md over every backend: the rules of the stream (1, 2, 3, 6, 8).
+// dataplane/api/transport_contract.md over every backend: the rules of the stream (1, 2, 3, 6, 8, 20).
 #include <algorithm>
 #include <atomic>
 #include <ranges>
