@@ -141,15 +141,12 @@ class Packet {
     first_bytes_ = bytes;
   }
 
-  /// The first segment is from here on these bytes: anywhere in it and in the room around it. Of a packet without a
-  /// chain.
-  void place(std::byte* begin, std::uint32_t bytes) noexcept {
-    const std::ptrdiff_t moved = begin - data_;
-    const std::ptrdiff_t left = std::ptrdiff_t{first_bytes_} + tailroom_ - moved - std::ptrdiff_t{bytes};
-    MR_ASSERT(headroom_ + moved >= 0 && left >= 0 && rest_bytes_ == 0);
-    headroom_ = static_cast<std::uint16_t>(headroom_ + moved);
-    tailroom_ = static_cast<std::uint16_t>(left);
-    data_ = begin;
+  /// The first segment is from here on the `bytes` behind it. Of a packet without a chain.
+  void move_behind(std::uint32_t bytes) noexcept {
+    MR_ASSERT(bytes <= tailroom_ && rest_bytes_ == 0);
+    headroom_ = static_cast<std::uint16_t>(headroom_ + first_bytes_);
+    tailroom_ = static_cast<std::uint16_t>(tailroom_ - bytes);
+    data_ += first_bytes_;
     first_bytes_ = bytes;
   }
 

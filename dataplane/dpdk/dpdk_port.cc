@@ -215,6 +215,9 @@ std::size_t DpdkPort::tx_burst(Instant, std::span<Packet> packets) noexcept {
     bool is_sendable = true;
     for (std::span<Packet> rest = packets.subspan(taken); count < kBurst && count < rest.size(); ++count) {
       MR_DCHECK(rest[count].owner() == this);
+      if (std::size_t{count} + kPrefetchAhead < rest.size()) {
+        rte_prefetch0(rest[count + kPrefetchAhead].origin());
+      }
       batch[count] = mbuf_of(rest[count]);
       is_sendable = prepare(rest[count], *batch[count], needs_driver);
       if (MR_UNLIKELY(!is_sendable)) {

@@ -39,10 +39,11 @@ void store(std::byte* at, Word word) noexcept {
   std::memcpy(at, &word, sizeof word);
 }
 
-constexpr std::uint16_t network(std::uint16_t value) noexcept { return __builtin_bswap16(value); }
+/// Of a number of 16 bits.
+constexpr std::uint16_t network(std::uint32_t value) noexcept {
+  return __builtin_bswap16(static_cast<std::uint16_t>(value));
+}
 
-/// Bytes 12 to 15 of a plain frame: IPv4, 20 bytes of header; the type of service is 0.
-constexpr std::uint32_t kTypeAndVersion = std::uint32_t{network(wire::kEtherTypeIpv4)} | 0x45U << 16;
 constexpr std::uint64_t kWithoutTos = 0x00ff'ffff'ffff'ffff;
 /// Bytes 16 to 23. Ours: may not be cut, so identification 0 (RFC 6864 4.1), 64 hops.
 constexpr std::uint64_t kProtocolBits = std::uint64_t{wire::kProtocolUdp} << 56;
@@ -50,20 +51,31 @@ constexpr std::uint64_t kHopsBits = 0xffULL << 48;
 constexpr std::uint64_t kFragmentBits = std::uint64_t{network(0x3fff)} << 32;
 constexpr std::uint64_t kOurWord2 = kProtocolBits | 64ULL << 48 | std::uint64_t{network(0x4000)} << 32;
 
-/// The pseudo header's sum (RFC 768), of addresses as they lie in memory.
-std::uint64_t pseudo_sum(std::uint32_t source, std::uint32_t destination, std::uint16_t udp_bytes) noexcept {
-  return std::uint64_t{source} + destination + network(wire::kProtocolUdp) + network(udp_bytes);
+/// Of a plain frame: what an answer to it has to have.
+PlainFlow answering(const std::byte* frame) noexcept {
+  return {.addresses = std::rotl(load<std::uint64_t>(frame + kIpAt + 12), 32),
+          .ports = std::rotl(load<std::uint32_t>(frame + kUdpAt), 16)};
+}
+
+/// Of 32-bit words as they lie in memory.
+std::uint64_t address_sum(std::uint64_t addresses) noexcept {
+  return (addresses >> 32) + static_cast<std::uint32_t>(addresses);
+}
+
+/// The pseudo header's sum (RFC 768).
+std::uint64_t pseudo_sum(std::uint64_t addresses, std::uint32_t udp_bytes) noexcept {
+  return address_sum(addresses) + network(wire::kProtocolUdp) + network(udp_bytes);
 }
 
 /// What the device wants to find where it shall write the checksum.
-std::uint16_t begun_checksum(const PlainFlow& flow, std::uint16_t udp_bytes) noexcept {
-  return wire::fold_ones(pseudo_sum(flow.source, flow.destination, udp_bytes));
+std::uint16_t begun_checksum(const PlainFlow& flow, std::uint32_t udp_bytes) noexcept {
+  return wire::fold_ones(pseudo_sum(flow.addresses, udp_bytes));
 }
 
 /// `payload_sum` is folded, and of words as they lie in memory.
-std::uint16_t udp_checksum(const PlainFlow& flow, std::uint16_t udp_bytes, std::uint16_t payload_sum) noexcept {
-  const auto sum = static_cast<std::uint16_t>(~wire::fold_ones(pseudo_sum(flow.source, flow.destination, udp_bytes) +
-                                                               flow.ports + network(udp_bytes) + payload_sum));
+std::uint16_t udp_checksum(const PlainFlow& flow, std::uint32_t udp_bytes, std::uint16_t payload_sum) noexcept {
+  const auto sum = static_cast<std::uint16_t>(
+      ~wire::fold_ones(pseudo_sum(flow.addresses, udp_bytes) + flow.ports + network(udp_bytes) + payload_sum));
   return sum == 0 ? 0xffff : sum;  // 0 would say that there is none
 }
 
@@ -74,26 +86,31 @@ std::uint32_t port_words(std::uint16_t source_port, std::uint16_t destination_po
 }  // namespace
 
 std::size_t HostStack::take_burst(Instant now, std::span<Datagram> out) noexcept {
-  std::size_t count = 0;
-  std::size_t plain = 0;
+  const std::size_t frames = rx_count_;
+  Datagram* next = out.data();
+  std::uint64_t others = 0;  // datagrams that came the long way
   std::uint64_t plain_bytes = 0;
-  for (std::size_t i = 0; i < std::min(kPrefetchAhead, rx_count_); ++i) {
+  for (std::size_t i = 0; i < std::min(kPrefetchAhead, frames); ++i) {
     prefetch(rx_[i].first().data());
   }
-  for (std::size_t i = 0; i < rx_count_; ++i) {
-    if (i + kPrefetchAhead < rx_count_) {
+  for (std::size_t i = 0; i < frames; ++i) {
+    if (i + kPrefetchAhead < frames) {
       prefetch(rx_[i + kPrefetchAhead].first().data());
     }
-    if (MR_LIKELY(take_plain(now, rx_[i], out[count]))) {
-      out[count].frame = static_cast<std::uint16_t>(i);
-      plain_bytes += out[count].bytes.size();
-      ++plain;
-      ++count;
+    if (MR_LIKELY(take_plain(now, rx_[i], *next))) {
+      next->frame = static_cast<std::uint16_t>(i);
+      plain_bytes += next->bytes.size();
+      ++next;
     } else {
-      take_frame(now, rx_[i], out, count);
+      const auto count = static_cast<std::size_t>(next - out.data());
+      std::size_t now_count = count;
+      take_frame(now, rx_[i], out, now_count);
+      others += now_count - count;
+      next = out.data() + now_count;
     }
   }
-  counters_.datagrams_received += plain;
+  const auto count = static_cast<std::size_t>(next - out.data());
+  counters_.datagrams_received += count - others;
   counters_.bytes_received += plain_bytes;
   return count;
 }
@@ -104,9 +121,14 @@ bool HostStack::is_other_own_v4(std::uint32_t word) const noexcept {
 
 inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagram& out) noexcept {
   const std::span<std::byte> frame = packet.first();
-  const std::uint16_t vlan = packet.rx.has_vlan ? packet.rx.vlan_tci & wire::kVlanIdMask : 0;
-  if (MR_UNLIKELY(packet.is_chain() || frame.size() < kPlainHeadersBytes || vlan != options_.vlan)) {
+  if (MR_UNLIKELY(packet.is_chain() || frame.size() < kPlainHeadersBytes)) {
     return false;
+  }
+  if (MR_UNLIKELY(packet.rx.has_vlan || options_.vlan != 0)) {
+    const std::uint16_t vlan = packet.rx.has_vlan ? packet.rx.vlan_tci & wire::kVlanIdMask : 0;
+    if (vlan != options_.vlan) {
+      return false;
+    }
   }
   const std::byte* const at = frame.data();
   const auto word0 = load<std::uint64_t>(at);
@@ -116,13 +138,13 @@ inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagr
   const auto word4 = load<std::uint64_t>(at + kUdpAt);
   const auto source = static_cast<std::uint32_t>(word3 >> 16);
   const auto destination = load<std::uint32_t>(at + 30);
-  const Path& path = paths_.of_v4(source);
-  const std::uint64_t odds = (word0 ^ (own_mac_ | path.seen_mac << 48)) |
-                             ((word1 & kWithoutTos) ^ (path.seen_mac >> 16 | std::uint64_t{kTypeAndVersion} << 32)) |
+  const std::uint16_t path_number = paths_.number_of_v4(source);
+  const Path& path = paths_[path_number];
+  const std::uint64_t odds = (word0 ^ path.seen[0]) | ((word1 & kWithoutTos) ^ path.seen[1]) |
                              ((word2 & (kFragmentBits | 0xffULL << 56)) ^ kProtocolBits);
-  const std::uint16_t ip_bytes = network(static_cast<std::uint16_t>(word2));
+  const std::uint32_t ip_bytes = network(static_cast<std::uint32_t>(word2));
   if (MR_UNLIKELY(odds != 0 || (word2 & kHopsBits) == 0 || now >= path.seen_until || !path.is_of_v4(source) ||
-                  ip_bytes < wire::kIpv4Bytes + wire::kUdpBytes || ip_bytes > frame.size() - kIpAt)) {
+                  ip_bytes > frame.size() - kIpAt)) {
     return false;
   }
   if (packet.rx.ip_checksum != ChecksumState::Good) {
@@ -132,11 +154,11 @@ inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagr
       return false;
     }
   }
-  const std::uint16_t peer_port = network(static_cast<std::uint16_t>(word4));
-  const std::uint16_t own_port = network(static_cast<std::uint16_t>(word4 >> 16));
-  const std::uint16_t udp_bytes = network(static_cast<std::uint16_t>(word4 >> 32));
+  const std::uint16_t peer_port = network(static_cast<std::uint32_t>(word4));
+  const std::uint16_t own_port = network(static_cast<std::uint32_t>(word4 >> 16));
+  const std::uint16_t udp_bytes = network(static_cast<std::uint32_t>(word4 >> 32));
   const std::uint16_t socket = udp_ports_.find_or_none(own_port);
-  if (MR_UNLIKELY(!is_own_v4(destination) || udp_bytes < wire::kUdpBytes || udp_bytes > ip_bytes - wire::kIpv4Bytes ||
+  if (MR_UNLIKELY(!is_own_v4(destination) || udp_bytes < wire::kUdpBytes || udp_bytes + wire::kIpv4Bytes > ip_bytes ||
                   peer_port == 0 || socket == udp::PortTable::kNone)) {
     return false;
   }
@@ -144,18 +166,19 @@ inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagr
   const bool was_summed = word4 >> 48 != 0;
   if (was_summed && packet.rx.l4_checksum != ChecksumState::Good) {
     const bool is_good = packet.rx.l4_checksum == ChecksumState::Unknown &&
-                         wire::fold_ones(wire::add_ones(pseudo_sum(source, destination, udp_bytes),
+                         wire::fold_ones(wire::add_ones(pseudo_sum(load<std::uint64_t>(at + kIpAt + 12), udp_bytes),
                                                         wire::sum_words(udp, udp_bytes))) == 0xffff;
     if (MR_UNLIKELY(!is_good)) {
       return false;
     }
   }
-  out.flow.source = wire::IpAddress::v4_of(source);
-  out.flow.destination = wire::IpAddress::v4_of(destination);
-  out.flow.source_port = peer_port;
-  out.flow.destination_port = own_port;
-  out.socket = socket;
+  out.flow = {.peer = wire::IpAddress::v4_of(source).bytes,
+              .local = wire::IpAddress::v4_of(destination).bytes,
+              .peer_port = peer_port,
+              .local_port = own_port,
+              .socket = socket};
   out.was_summed = was_summed;
+  out.path = path_number;
   out.bytes = {udp + wire::kUdpBytes, udp_bytes - wire::kUdpBytes};
   // Headers of the answer fit before it.
   const std::uint32_t room = packet.tailroom() > headers_bytes_ ? packet.tailroom() - headers_bytes_ : 0;
@@ -164,46 +187,56 @@ inline bool HostStack::take_plain(Instant now, const buf::Packet& packet, Datagr
 }
 
 Sent HostStack::answer(Instant now, const Datagram& question, std::uint32_t bytes) noexcept {
+  return question.was_summed ? answer_as<true>(now, question, bytes) : answer_as<false>(now, question, bytes);
+}
+
+/// What is rare is called last, so that nothing has to be kept for its return.
+template <bool kSums>
+inline Sent HostStack::answer_as(Instant now, const Datagram& question, std::uint32_t bytes) noexcept {
   buf::Packet& packet = rx_[question.frame];
-  MR_ASSERT(!packet.is_empty() && bytes <= question.room.size());
-  const wire::IpAddress& peer = question.flow.source;
-  const Path& path = paths_.of_v4(peer.v4_word());
-  std::byte* const payload = question.room.data();
-  if (MR_UNLIKELY(!is_open(path, now, peer, bytes + wire::kIpv4Bytes + wire::kUdpBytes))) {
+  MR_ASSERT(!packet.is_empty());
+  const PlainFlow flow = answering(packet.first().data());
+  const Path& path = paths_[question.path];
+  const std::uint32_t udp_bytes = bytes + wire::kUdpBytes;
+  if (MR_UNLIKELY(!path.is_of_v4(flow.destination()) || !is_open(path, now, udp_bytes + wire::kIpv4Bytes))) {
     return answer_long_way(now, question, bytes);
   }
-  const PlainFlow flow{.source = question.flow.destination.v4_word(),
-                       .destination = peer.v4_word(),
-                       .ports = port_words(question.flow.destination_port, question.flow.source_port)};
-  const auto udp_bytes = static_cast<std::uint16_t>(bytes + wire::kUdpBytes);
-  const bool device_sums = question.was_summed && capabilities_.tx_udp_checksum;
+  const bool device_sums = kSums && capabilities_.tx_udp_checksum;
   std::uint16_t sum = 0;
-  if (question.was_summed) {
+  if constexpr (kSums) {
     sum = device_sums ? begun_checksum(flow, udp_bytes)
-                      : udp_checksum(flow, udp_bytes, wire::fold_ones(wire::sum_words(payload, bytes)));
+                      : udp_checksum(flow, udp_bytes, wire::fold_ones(wire::sum_words(question.room.data(), bytes)));
   }
-  packet.place(payload - headers_bytes_, headers_bytes_ + bytes);
+  packet.move_behind(headers_bytes_ + bytes);  // asserts that there was room
   write_headers(packet, path, flow, udp_bytes, sum);
   packet.tx.fill_udp_checksum = device_sums;
-  if (MR_UNLIKELY(!enqueue_answer(now, question.frame))) {
-    return Sent::Dropped;
-  }
   ++counters_.datagrams_sent;
   counters_.bytes_sent += bytes;
-  return Sent::Copied;
+  return MR_LIKELY(joins_answers(question.frame)) ? Sent::Copied : enqueue_answer(now, question.frame, bytes);
+}
+
+/// It cannot leave with the others in one run.
+MR_COLD Sent HostStack::enqueue_answer(Instant now, std::size_t frame, std::uint32_t bytes) noexcept {
+  if (enqueue(now, rx_[frame])) {
+    return Sent::Copied;
+  }
+  --counters_.datagrams_sent;
+  counters_.bytes_sent -= bytes;
+  return Sent::Dropped;
 }
 
 MR_COLD Sent HostStack::answer_long_way(Instant now, const Datagram& question, std::uint32_t bytes) noexcept {
+  MR_ASSERT(bytes <= question.room.size());
   const Slice slice{.data = reinterpret_cast<const char*>(question.room.data()), .size = bytes};
-  return send(now, {.flow = question.flow.reversed(), .slices = {&slice, 1}, .may_lend = false});
+  return send(now, {.flow = question.key().reversed(), .slices = {&slice, 1}, .may_lend = false});
 }
 
 bool HostStack::send_plain(Instant now, const OutDatagram& datagram, std::uint32_t payload_bytes) noexcept {
   const wire::FlowKey& flow = datagram.flow;
   const Path& path = paths_.of(flow.destination);
-  if (MR_UNLIKELY(!is_open(path, now, flow.destination, payload_bytes + wire::kIpv4Bytes + wire::kUdpBytes) ||
-                  !flow.source.is_v4() || !flow.destination.is_v4() || flow.source.v4_word() == 0 || lends(datagram) ||
-                  !has_fresh(now))) {
+  if (MR_UNLIKELY(path.peer != flow.destination ||
+                  !is_open(path, now, payload_bytes + wire::kIpv4Bytes + wire::kUdpBytes) || !flow.source.is_v4() ||
+                  !flow.destination.is_v4() || flow.source.v4_word() == 0 || lends(datagram) || !has_fresh(now))) {
     return false;
   }
   buf::Packet& packet = tx_[tx_end_++];
@@ -220,8 +253,7 @@ bool HostStack::send_plain(Instant now, const OutDatagram& datagram, std::uint32
     }
     payload += slice.size;
   }
-  const PlainFlow words{.source = flow.source.v4_word(),
-                        .destination = flow.destination.v4_word(),
+  const PlainFlow words{.addresses = std::uint64_t{flow.destination.v4_word()} << 32 | flow.source.v4_word(),
                         .ports = port_words(flow.source_port, flow.destination_port)};
   (void)packet.prepend(static_cast<std::uint16_t>(headers_bytes_));
   write_headers(
@@ -233,29 +265,31 @@ bool HostStack::send_plain(Instant now, const OutDatagram& datagram, std::uint32
   return true;
 }
 
+/// The end of our MAC address, and IPv4 or the tag before it.
+std::uint64_t HostStack::plain_word1() const noexcept {
+  const std::uint32_t behind = headers_bytes_ == kPlainHeadersBytes
+                                   ? kTypeAndVersion
+                                   : network(wire::kEtherTypeVlan) | std::uint32_t{network(options_.vlan)} << 16;
+  return own_mac_ >> 16 | std::uint64_t{behind} << 32;
+}
+
 /// The first headers_bytes_ of a packet, and what the device shall do besides.
 inline void HostStack::write_headers(buf::Packet& packet, const Path& path, const PlainFlow& flow,
-                                     std::uint16_t udp_bytes, std::uint16_t udp_sum) const noexcept {
+                                     std::uint32_t udp_bytes, std::uint16_t udp_sum) const noexcept {
   std::byte* const frame = packet.first().data();
   std::byte* ip = frame + kIpAt;
-  store(frame, path.mac | own_mac_ << 48);
-  const std::uint64_t own_mac_end = own_mac_ >> 16;
-  if (MR_LIKELY(headers_bytes_ == kPlainHeadersBytes)) {
-    store(frame + 8, own_mac_end | std::uint64_t{kTypeAndVersion} << 32);
-  } else {
-    store(frame + 8, own_mac_end | std::uint64_t{network(wire::kEtherTypeVlan)} << 32 |
-                         std::uint64_t{network(options_.vlan)} << 48);
+  store(frame, path.way);
+  store(frame + 8, plain_word1_);
+  if (MR_UNLIKELY(headers_bytes_ != kPlainHeadersBytes)) {
     store(frame + 16, kTypeAndVersion);
     ip += wire::kVlanTagBytes;
   }
-  const std::uint64_t word2 = kOurWord2 | network(static_cast<std::uint16_t>(udp_bytes + wire::kIpv4Bytes));
-  const std::uint64_t ip_words =
-      wire::add_ones(word2, std::uint64_t{flow.source} + flow.destination + (kTypeAndVersion >> 16));
+  const std::uint64_t word2 = kOurWord2 | network(udp_bytes + static_cast<std::uint32_t>(wire::kIpv4Bytes));
+  const std::uint64_t ip_words = wire::add_ones(word2, address_sum(flow.addresses) + (kTypeAndVersion >> 16));
   const auto ip_sum = static_cast<std::uint16_t>(~wire::fold_ones(ip_words));
   store(ip + 2, word2);
   store(ip + 10, capabilities_.tx_ip_checksum ? std::uint16_t{0} : ip_sum);
-  store(ip + 12, flow.source);
-  store(ip + 16, flow.destination);
+  store(ip + 12, flow.addresses);
   store(ip + wire::kIpv4Bytes,
         std::uint64_t{flow.ports} | std::uint64_t{network(udp_bytes)} << 32 | std::uint64_t{udp_sum} << 48);
   packet.tx = plain_wishes_;

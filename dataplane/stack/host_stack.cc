@@ -27,9 +27,11 @@ HostStack::HostStack(port::FramePort& port, const ip::HostAddresses& addresses, 
       echo_limit_(options.echo_per_second, options.echo_burst),
       error_limit_(options.icmp_errors_per_second, options.icmp_errors_burst),
       lent_(capabilities_.external_max),
+      paths_(mac_word(host_.mac())),
       own_mac_(mac_word(host_.mac())),
       headers_bytes_(kPlainHeadersBytes +
                      (options.vlan != 0 && !capabilities_.vlan_insert ? std::uint32_t{wire::kVlanTagBytes} : 0)),
+      plain_word1_(plain_word1()),
       joined_(capabilities_.rx_scatter ? kBurst * (capabilities_.mtu + wire::kEthernetBytes + wire::kVlanTagBytes) : 0),
       tx_(kTxQueue),
       news_cursor_(options.news == nullptr ? 0 : options.news->cores()),
@@ -83,7 +85,7 @@ std::size_t HostStack::poll(Instant now, std::span<Datagram> out) noexcept {
 
 MR_COLD void HostStack::watch_spread(Instant now, std::span<const Datagram> out) noexcept {
   watch_at_ = now + kWatchEvery;
-  ++(options_.watch->note(options_.core, out.back().flow) ? counters_.queue_as_told : counters_.queue_not_as_told);
+  ++(options_.watch->note(options_.core, out.back().key()) ? counters_.queue_as_told : counters_.queue_not_as_told);
 }
 
 ip::NeighborCache::Reach HostStack::reach(Instant now, const wire::IpAddress& destination) noexcept {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "dataplane/api/datagram.h"
 #include "dataplane/api/tx.h"
 #include "dataplane/ip/host_addresses.h"
 #include "dataplane/ip/icmp_input.h"
@@ -67,12 +68,20 @@ struct StackOptions {
 
 /// A UDP datagram that came.
 struct Datagram {
-  wire::FlowKey flow{};      ///< source: the peer; destination: ours
-  std::uint16_t socket = 0;  ///< what bind() returned
-  bool was_summed = false;   ///< it came with a checksum
-  std::uint16_t frame = 0;   ///< which of the poll's frames it came in
+  dataplane::DatagramFlow flow{};  ///< as the worker is told it; its socket is what bind() returned
+  bool was_summed = false;         ///< it came with a checksum
+  std::uint16_t frame = 0;         ///< which of the poll's frames it came in
+  std::uint16_t path = 0;          ///< of those with room: where the peer is in the stack's PathCache
   std::span<const std::byte> bytes{};
   std::span<std::byte> room{};  ///< behind it in its packet, for answer(); none of those that came the long way
+
+  /// The same flow as in its headers: the source is the peer.
+  [[nodiscard]] wire::FlowKey key() const noexcept {
+    return {.source = {flow.peer},
+            .destination = {flow.local},
+            .source_port = flow.peer_port,
+            .destination_port = flow.local_port};
+  }
 };
 
 /// A UDP datagram to go.
@@ -97,9 +106,10 @@ enum class Sent : std::uint8_t {
 
 /// Addresses and ports of an IPv4 datagram, as they lie in its headers.
 struct PlainFlow {
-  std::uint32_t source = 0;
-  std::uint32_t destination = 0;
-  std::uint32_t ports = 0;  ///< both
+  std::uint64_t addresses = 0;  ///< source, destination
+  std::uint32_t ports = 0;      ///< the same
+
+  [[nodiscard]] std::uint32_t destination() const noexcept { return static_cast<std::uint32_t>(addresses >> 32); }
 };
 
 class HostStack {
@@ -159,19 +169,22 @@ class HostStack {
   // fast_path.cc
   [[nodiscard]] std::size_t take_burst(Instant now, std::span<Datagram> out) noexcept;
   [[nodiscard]] bool take_plain(Instant now, const buf::Packet& packet, Datagram& out) noexcept;
+  template <bool kSums>
+  Sent answer_as(Instant now, const Datagram& question, std::uint32_t bytes) noexcept;
+  Sent enqueue_answer(Instant now, std::size_t frame, std::uint32_t bytes) noexcept;
   Sent answer_long_way(Instant now, const Datagram& question, std::uint32_t bytes) noexcept;
   [[nodiscard]] bool send_plain(Instant now, const OutDatagram& datagram, std::uint32_t payload_bytes) noexcept;
-  /// What send_plain() and answer() ask of a path: that datagrams of so many bytes go through it at once.
-  [[nodiscard]] bool is_open(const Path& path, Instant now, const wire::IpAddress& peer,
-                             std::uint32_t ip_bytes) const noexcept {
-    return path.peer == peer && now < path.usable_until && path.epoch == epoch() && ip_bytes <= path.mtu;
+  /// What send_plain() and answer() ask of their peer's path: that datagrams of so many bytes go through it at once.
+  [[nodiscard]] bool is_open(const Path& path, Instant now, std::size_t ip_bytes) const noexcept {
+    return now < path.usable_until && path.epoch == epoch() && ip_bytes <= path.mtu;
   }
   /// Almost always it is the first.
   [[nodiscard]] bool is_own_v4(std::uint32_t word) const noexcept {
     return MR_LIKELY(own_v4_[0] == word) ? own_v4_count_ > 0 : is_other_own_v4(word);
   }
   [[nodiscard]] MR_COLD bool is_other_own_v4(std::uint32_t word) const noexcept;
-  void write_headers(buf::Packet& packet, const Path& path, const PlainFlow& flow, std::uint16_t udp_bytes,
+  [[nodiscard]] std::uint64_t plain_word1() const noexcept;
+  void write_headers(buf::Packet& packet, const Path& path, const PlainFlow& flow, std::uint32_t udp_bytes,
                      std::uint16_t udp_sum) const noexcept;
   [[nodiscard]] std::uint32_t epoch() const noexcept { return neighbors_.epoch() + path_mtu_.epoch(); }
 
@@ -235,15 +248,15 @@ class HostStack {
   bool enqueue(Instant now, buf::Packet& packet) noexcept;
   /// An answer leaves from the packet its question came in. Almost always the questions of a burst are answered in
   /// order, and then none of them is moved; nor is any put before what the port did not take.
-  bool enqueue_answer(Instant now, std::size_t frame) noexcept {
+  [[nodiscard]] bool joins_answers(std::size_t frame) noexcept {
     if (answers_begin_ == answers_end_) {
       answers_begin_ = answers_end_ = frame;
     }
-    if (MR_LIKELY(frame == answers_end_ && tx_begin_ == tx_end_)) {
-      ++answers_end_;
-      return true;
+    if (MR_UNLIKELY(frame != answers_end_ || tx_begin_ != tx_end_)) {
+      return false;
     }
-    return enqueue(now, rx_[frame]);
+    ++answers_end_;
+    return true;
   }
   void flush_answers(Instant now) noexcept;
   void make_room(Instant now) noexcept;
@@ -277,7 +290,8 @@ class HostStack {
   buf::TxWishes plain_wishes_{};  ///< of an IPv4 datagram, but for its UDP checksum
   const std::uint64_t own_mac_;   ///< mac_word()
   const std::uint32_t
-      headers_bytes_;  ///< of an IPv4 datagram as we write it: with the tag unless the device inserts it
+      headers_bytes_;                ///< of an IPv4 datagram as we write it: with the tag unless the device inserts it
+  const std::uint64_t plain_word1_;  ///< bytes 8 to 15 of a frame with such a datagram
 
   std::array<buf::Packet, kBurst> rx_{};
   std::size_t rx_count_ = 0;

@@ -197,7 +197,12 @@ void HostStack::take_udp(Instant now, const ip::Arrived& arrived, buf::ChecksumS
   }
   ++counters_.datagrams_received;
   counters_.bytes_received += udp.payload.size();
-  out[count++] = {.flow = udp.flow, .socket = udp.socket, .bytes = udp.payload};
+  out[count++] = {.flow = {.peer = udp.flow.source.bytes,
+                           .local = udp.flow.destination.bytes,
+                           .peer_port = udp.flow.source_port,
+                           .local_port = udp.flow.destination_port,
+                           .socket = udp.socket},
+                  .bytes = udp.payload};
 }
 
 void HostStack::watch_gateway(Instant now, const wire::IpAddress& source, const wire::MacAddress& mac) noexcept {

@@ -4,7 +4,9 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "base/assert.h"
@@ -173,9 +175,9 @@ std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept 
   std::uint64_t bytes = 0;
   std::size_t served = 0;
   for (std::size_t i = 0; i < got; ++i) {
-    const Datagram& datagram = datagrams_[i];
-    if (MR_LIKELY(datagram.socket < listeners_)) {
-      tell_server(datagram, flows_[i].flow, out[count++]);
+    Datagram& datagram = datagrams_[i];
+    if (MR_LIKELY(datagram.flow.socket < listeners_)) {
+      tell_server(datagram, out[count++]);
       bytes += datagram.bytes.size();
       ++served;
     } else {
@@ -196,28 +198,22 @@ std::size_t StackTransport::take_in(Instant now, std::span<Event> out) noexcept 
   return count + tell_closed(out.subspan(count));
 }
 
-inline void StackTransport::tell_server(const Datagram& datagram, dataplane::DatagramFlow& flow,
-                                        Event& event) const noexcept {
-  const auto socket = static_cast<std::uint16_t>(options_.socket_base + datagram.socket);
-  flow.peer = datagram.flow.source.bytes;
-  flow.local = datagram.flow.destination.bytes;
-  flow.peer_port = datagram.flow.source_port;
-  flow.local_port = datagram.flow.destination_port;
-  flow.socket = socket;
+inline void StackTransport::tell_server(Datagram& datagram, Event& event) const noexcept {
+  const auto socket = static_cast<std::uint16_t>(options_.socket_base + datagram.flow.socket);
+  datagram.flow.socket = socket;
   event = {.kind = EventKind::Datagram,
            .listener = socket,
            .bytes = text_of(datagram.bytes),
-           .flow = &flow,
+           .flow = &datagram.flow,
            .room = {reinterpret_cast<char*>(datagram.room.data()), datagram.room.size()}};
 }
 
 /// False: it is not told.
 bool StackTransport::tell_client(const Datagram& datagram, Event& event) noexcept {
   const std::string_view bytes = text_of(datagram.bytes);
-  const std::uint32_t slot = slot_of_[datagram.socket];
+  const std::uint32_t slot = slot_of_[datagram.flow.socket];
   Connection& connection = connections_[slot];
-  if (datagram.flow.source_port != connection.flow.destination_port ||
-      datagram.flow.source != connection.flow.destination || datagram.flow.destination != connection.flow.source) {
+  if (datagram.key() != connection.flow.reversed()) {
     ++not_kept_;  // a stranger who found an ephemeral port
     return false;
   }
@@ -359,11 +355,13 @@ void StackTransport::submit(Instant now, std::span<const TxOp> ops) noexcept {
   stack_.flush(now);
 }
 
-/// What an answer in its question's room is about: the flow is the event's own.
+/// What an answer in its question's room is about: the flow is the event's own, and so a datagram's of the last poll.
 inline const Datagram& StackTransport::question_of(const TxOp& op) const noexcept {
-  const auto question = static_cast<std::size_t>(reinterpret_cast<const Told*>(op.flow) - flows_.data());
-  MR_ASSERT(question < flows_.size() && op.slices.empty() && op.token == 0);
-  return datagrams_[question];
+  static_assert(std::is_standard_layout_v<Datagram> && offsetof(Datagram, flow) == 0);
+  const auto* question = reinterpret_cast<const Datagram*>(op.flow);
+  MR_ASSERT(question >= datagrams_.data() && question < datagrams_.data() + datagrams_.size() && op.slices.empty() &&
+            op.token == 0);
+  return *question;
 }
 
 void StackTransport::send_datagram(Instant now, const TxOp& op) noexcept {

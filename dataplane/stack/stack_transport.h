@@ -75,11 +75,6 @@ class StackTransport final : public dataplane::Transport {
     std::deque<std::string> held{};  ///< those handed back, then what came while paused
   };
 
-  /// In a line of its own, so that its number is found without a division.
-  struct alignas(kCacheLineBytes) Told {
-    dataplane::DatagramFlow flow{};
-  };
-
   StackTransport(port::FramePort& port, const ip::HostAddresses& addresses, const StackTransportOptions& options);
 
   // Events
@@ -88,7 +83,7 @@ class StackTransport final : public dataplane::Transport {
   [[nodiscard]] std::size_t tell_held(std::span<dataplane::Event> out) noexcept;
   void open_waiting(Instant now) noexcept;
   [[nodiscard]] std::size_t tell_closed(std::span<dataplane::Event> out) noexcept;
-  void tell_server(const Datagram& datagram, dataplane::DatagramFlow& flow, dataplane::Event& event) const noexcept;
+  void tell_server(Datagram& datagram, dataplane::Event& event) const noexcept;
   [[nodiscard]] bool tell_client(const Datagram& datagram, dataplane::Event& event) noexcept;
   void take_refusals() noexcept;
   void count_idle(Instant now) noexcept;
@@ -116,9 +111,8 @@ class StackTransport final : public dataplane::Transport {
   NapSchedule naps_;
   mutable dataplane::TransportCounters counters_;
 
-  std::array<Datagram, HostStack::kBurst> datagrams_{};
-  std::array<Told, HostStack::kBurst> flows_{};  ///< by the same index
-  std::vector<dataplane::Event> pending_;        ///< to be told, before anything that comes
+  std::array<Datagram, HostStack::kBurst> datagrams_{};  ///< of the last poll; events name their flows
+  std::vector<dataplane::Event> pending_;                ///< to be told, before anything that comes
   std::size_t pending_begin_ = 0;
   std::vector<Connection> connections_;
   std::vector<std::uint32_t> free_;

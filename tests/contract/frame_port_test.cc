@@ -142,7 +142,8 @@ TEST_P(FramePortContract, SendsFromTheRoomOfWhatItReceived) {
   std::byte* const at = got->first().data() + got->size();
   std::ranges::copy(answer, at);
   const unsigned room = got->headroom() + got->size() + got->tailroom();
-  got->place(at, kAnswer);
+  got->move_behind(kAnswer);
+  EXPECT_EQ(got->first().data(), at);
   EXPECT_EQ(got->headroom() + got->size() + got->tailroom(), room);
   EXPECT_TRUE(send({&*got, 1}));
   const auto sent = peer_receives(1);

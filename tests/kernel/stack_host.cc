@@ -91,14 +91,14 @@ int serve(port::FramePort& port, const StackHostOptions& options, Clock& clock, 
     const Instant now = clock.now();
     const std::size_t count = stack.poll(now, datagrams);
     for (std::size_t i = 0; i < count; ++i) {
-      if (datagrams[i].flow.destination_port == kCallPort) {
+      if (datagrams[i].flow.local_port == kCallPort) {
         caller.take(datagrams[i].bytes);
         continue;
       }
       // Lent slices are read within flush() by the ports of these tests, before the next poll() takes the bytes back.
       const dataplane::Slice slice{.data = reinterpret_cast<const char*>(datagrams[i].bytes.data()),
                                    .size = static_cast<std::uint32_t>(datagrams[i].bytes.size())};
-      (void)stack.send(now, {.flow = datagrams[i].flow.reversed(), .slices = {&slice, 1}});
+      (void)stack.send(now, {.flow = datagrams[i].key().reversed(), .slices = {&slice, 1}});
     }
     caller.turn(now);
     stack.flush(now);

@@ -65,9 +65,9 @@ class SimHost {
     const std::size_t count = stack.poll(now, datagrams);
     for (std::size_t i = 0; i < count; ++i) {
       const std::string_view bytes(reinterpret_cast<const char*>(datagrams[i].bytes.data()), datagrams[i].bytes.size());
-      received.push_back({datagrams[i].flow, datagrams[i].socket, std::string(bytes)});
+      received.push_back({datagrams[i].key(), datagrams[i].flow.socket, std::string(bytes)});
       if (echoes && !echo_in_room(now, datagrams[i])) {
-        send(now, datagrams[i].flow.reversed(), bytes);
+        send(now, datagrams[i].key().reversed(), bytes);
       }
     }
     stack.flush(now);

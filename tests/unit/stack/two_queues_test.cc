@@ -78,7 +78,7 @@ class TwoQueues {
       for (std::size_t i = 0; i < count; ++i) {
         const dataplane::Slice slice{reinterpret_cast<const char*>(datagrams[i].bytes.data()),
                                      static_cast<std::uint32_t>(datagrams[i].bytes.size())};
-        (void)stack->send(now, {.flow = datagrams[i].flow.reversed(), .slices = {&slice, 1}});
+        (void)stack->send(now, {.flow = datagrams[i].key().reversed(), .slices = {&slice, 1}});
       }
       stack->flush(now);
     }
