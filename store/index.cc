@@ -23,12 +23,54 @@ Index::Index(PagePool& pages, SlabAllocator& slabs, std::uint64_t hash_seed, std
       pages_max_(pages_max),
       directory_(std::make_unique<std::uint32_t[]>(pages_max)) {}
 
+Index::Entry Index::look_up_further(const Bucket& bucket, const Key& key) const noexcept {
+  const std::uint8_t tag = tag_of(key.hash);
+  for (ItemRef next = bucket.overflow; next != ItemRef{};) {
+    Bucket* const further = overflow_at(next);
+    for (std::uint32_t mask = match(*further, tag); mask != 0; mask &= mask - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(mask));
+      const Item::Head head(*item_at(further->refs[lane]));
+      if (is_same(head.key(), key.bytes)) {
+        return {.head = head, .slot = {further, lane}};
+      }
+    }
+    next = further->overflow;
+  }
+  return {};
+}
+
+/// Of the same size.
+bool Index::is_same_of_any_size(std::string_view a, std::string_view b) noexcept {
+  if (a.size() < 8) {
+    return a == b;
+  }
+  const auto differ_at = [&](std::size_t at) {
+    std::uint64_t words[2];
+    std::memcpy(words, a.data() + at, 8);
+    std::memcpy(words + 1, b.data() + at, 8);
+    return words[0] != words[1];
+  };
+  // The end of a key tells most. Leaving at a difference also keeps the compiler from preparing for long keys.
+  const std::size_t last = a.size() - 8;
+  if (differ_at(last)) {
+    return false;
+  }
+  for (std::size_t at = 0; at < last; at += 8) {
+    if (differ_at(at)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /// Loops of a few instructions each: a prefetch that has to look its page up first is waited for by everything behind
 /// it, and only so are the next ones among what the processor has begun meanwhile.
-void Index::prefetch_all(std::span<const KeyHash> hashes) const noexcept {
-  MR_DCHECK(hashes.size() <= kPrefetchMax);
-  for (const KeyHash hash : hashes) {
-    prefetch_bucket(hash);
+void Index::prefetch_all(std::span<const Key> keys) const noexcept {
+  MR_DCHECK(keys.size() <= kPrefetchMax);
+  std::array<const Bucket*, kPrefetchMax> buckets;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    buckets[i] = &bucket_at(home(keys[i].hash));
+    prefetch(buckets[i]);
   }
   // One item in twenty lies in an overflow bucket when the index is about to grow. Their second buckets are asked for
   // along with everybody's items, and only then looked at. (Numbers, so that nothing is to be cleared for a batch of
@@ -36,15 +78,15 @@ void Index::prefetch_all(std::span<const KeyHash> hashes) const noexcept {
   std::array<std::uint8_t, kPrefetchMax> further;
   static_assert(kPrefetchMax <= 256);
   std::size_t count = 0;
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    const Bucket& bucket = bucket_at(home(hashes[i]));
-    if (!prefetch_items(bucket, hashes[i]) && bucket.overflow != ItemRef{}) {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Bucket& bucket = *buckets[i];
+    if (!prefetch_items(bucket, keys[i].hash) && bucket.overflow != ItemRef{}) {
       prefetch(overflow_at(bucket.overflow));
       further[count++] = static_cast<std::uint8_t>(i);
     }
   }
   for (const std::uint8_t i : std::span(further).first(count)) {
-    prefetch_items(*overflow_at(bucket_at(home(hashes[i])).overflow), hashes[i]);
+    prefetch_items(*overflow_at(buckets[i]->overflow), keys[i].hash);
   }
 }
 

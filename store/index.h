@@ -53,25 +53,12 @@ class Index {
   void prefetch_bucket(KeyHash hash) const noexcept { prefetch(&bucket_at(home(hash))); }
   /// Asks for what look-ups of all of these will read, so that their cache misses are waited for together; at most
   /// kPrefetchMax. Waits for their buckets, not for their items.
-  void prefetch_all(std::span<const KeyHash> hashes) const noexcept;
+  void prefetch_all(std::span<const Key> keys) const noexcept;
 
   /// The entry whose item has this key.
-  [[nodiscard]] IndexSlot find(const Key& key) const noexcept {
-    const std::uint8_t tag = tag_of(key.hash);
-    Bucket* bucket = &bucket_at(home(key.hash));
-    while (true) {
-      for (std::uint32_t mask = match(*bucket, tag); mask != 0; mask &= mask - 1) {
-        const auto lane = static_cast<std::uint32_t>(std::countr_zero(mask));
-        if (is_same(item_at(bucket->refs[lane])->key(), key.bytes)) {
-          return {bucket, lane};
-        }
-      }
-      if (MR_LIKELY(bucket->overflow == ItemRef{})) {
-        return {};
-      }
-      bucket = overflow_at(bucket->overflow);
-    }
-  }
+  [[nodiscard]] IndexSlot find(const Key& key) const noexcept { return look_up(key).slot; }
+  /// The item that has this key, if any.
+  [[nodiscard]] MR_ALWAYS_INLINE Item::Head find_item(const Key& key) const noexcept { return look_up(key).head; }
   /// The entry that is `ref`; reads no item.
   [[nodiscard]] IndexSlot find_ref(KeyHash hash, ItemRef ref) const noexcept;
   /// Adds an entry for a key that is not there. False when its chain is full and no overflow bucket is to be had.
@@ -135,15 +122,32 @@ class Index {
   }
   [[nodiscard]] KeyHash hash_of(ItemRef ref) const noexcept { return hash_key(item_at(ref)->key(), seed_); }
 
+  struct Entry {
+    Item::Head head{};
+    IndexSlot slot{};
+  };
+  /// What is rare is called: with it in here, all that comes before would wait on the stack for it.
+  [[nodiscard]] MR_ALWAYS_INLINE Entry look_up(const Key& key) const noexcept {
+    const std::uint8_t tag = tag_of(key.hash);
+    Bucket* const bucket = &bucket_at(home(key.hash));
+    for (std::uint32_t mask = match(*bucket, tag); mask != 0; mask &= mask - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(mask));
+      const Item::Head head(*item_at(bucket->refs[lane]));
+      if (MR_LIKELY(is_same(head.key(), key.bytes))) {
+        return {.head = head, .slot = {bucket, lane}};
+      }
+    }
+    return MR_LIKELY(bucket->overflow == ItemRef{}) ? Entry{} : look_up_further(*bucket, key);
+  }
+  /// In the buckets behind it.
+  [[nodiscard]] Entry look_up_further(const Bucket& bucket, const Key& key) const noexcept;
+
   /// Keys are short: a call of memcmp would cost more than looking at them does.
-  [[nodiscard]] static bool is_same(std::string_view a, std::string_view b) noexcept {
+  [[nodiscard]] static MR_ALWAYS_INLINE bool is_same(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) {
       return false;
     }
-    if (a.size() < 8) {
-      return a == b;
-    }
-    if (a.size() - 16 <= 16) {  // most are: without a loop
+    if (MR_LIKELY(a.size() - 16 <= 16)) {
       const auto odds_of_pair = [&](std::size_t at) {
         Wide ours;
         Wide theirs;
@@ -153,24 +157,9 @@ class Index {
       };
       return (odds_of_pair(0) | odds_of_pair(a.size() - sizeof(Wide))) == 0;
     }
-    const auto differ_at = [&](std::size_t at) {
-      std::uint64_t words[2];
-      std::memcpy(words, a.data() + at, 8);
-      std::memcpy(words + 1, b.data() + at, 8);
-      return words[0] != words[1];
-    };
-    // The end of a key tells most. Leaving at a difference also keeps the compiler from preparing for long keys.
-    const std::size_t last = a.size() - 8;
-    if (differ_at(last)) {
-      return false;
-    }
-    for (std::size_t at = 0; at < last; at += 8) {
-      if (differ_at(at)) {
-        return false;
-      }
-    }
-    return true;
+    return is_same_of_any_size(a, b);
   }
+  [[nodiscard]] static bool is_same_of_any_size(std::string_view a, std::string_view b) noexcept;
 
   /// Asks for the items of a bucket, which should be here, that carry the hash's tag. False: there are none.
   bool prefetch_items(const Bucket& bucket, KeyHash hash) const noexcept {

@@ -105,6 +105,46 @@ class __attribute__((packed, aligned(2))) Item {
   /// The value, when it is not chained; else its first piece.
   [[nodiscard]] const char* value() const noexcept { return bytes() + value_offset(); }
   [[nodiscard]] bool is_chained() const noexcept { return value_bytes_ == kChainedMark; }
+  /// What a get tells of an item.
+  struct View {
+    const char* value = nullptr;  ///< when it is chained, its first piece
+    std::uint32_t value_bytes = 0;
+    std::uint32_t client_flags = 0;
+    std::uint64_t item_bytes = 0;
+    bool is_chained = false;
+  };
+  /// An item's first word, loaded once, and what it tells: of an item, each question is a load of its own.
+  class Head {
+   public:
+    Head() = default;
+    explicit Head(const Item& item) noexcept
+        : item_(&item), word_(item.word()), key_(item.bytes() + item.key_offset_of_any(word_)) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return item_ != nullptr; }
+    [[nodiscard]] const Item& item() const noexcept { return *item_; }
+    [[nodiscard]] std::string_view key() const noexcept { return {key_, key_bytes(word_)}; }
+    [[nodiscard]] Seconds expires_at() const noexcept {
+      return (word_ & kHasTime) != 0 ? item_->load32(kItemHeaderBytes) : kNever;
+    }
+    [[nodiscard]] Cas change() const noexcept { return word_ << 1 >> (kCasShift + 1); }
+    /// Whether bump() would change anything.
+    [[nodiscard]] bool is_at_top() const noexcept { return (word_ & kReferenceBits) == kReferenceBits; }
+    [[nodiscard]] MR_ALWAYS_INLINE View view() const noexcept {
+      const bool chained = item_->is_chained();
+      const std::uint32_t value_bytes = MR_UNLIKELY(chained) ? item_->load32(kChainAt) : item_->value_bytes_;
+      const char* const value = key_ + key_bytes(word_);
+      return {.value = value,
+              .value_bytes = value_bytes,
+              .client_flags = (word_ & state::kHasFlags) != 0 ? item_->load32(item_->flags_offset(word_)) : 0,
+              .item_bytes = static_cast<std::uint64_t>(value - item_->bytes()) + value_bytes,
+              .is_chained = chained};
+    }
+
+   private:
+    const Item* item_ = nullptr;
+    std::uint64_t word_ = 0;
+    const char* key_ = nullptr;
+  };
 
   // --- for the store
   /// Lays the header out for a held item; the caller then fills key and value.
@@ -250,21 +290,29 @@ class __attribute__((packed, aligned(2))) Item {
 
   [[nodiscard]] std::uint8_t state() const noexcept { return static_cast<std::uint8_t>(word()); }
   void set_state(std::uint8_t s) noexcept { set_word((word() & ~std::uint64_t{0xff}) | s); }
-  [[nodiscard]] std::uint32_t flags_offset() const noexcept {
-    return kItemHeaderBytes + (has_time() ? kTimeBytes : 0) + (is_chained() ? kChainBytes : 0);
+  [[nodiscard]] std::uint32_t flags_offset() const noexcept { return flags_offset(word()); }
+  [[nodiscard]] MR_ALWAYS_INLINE std::uint32_t flags_offset(std::uint64_t w) const noexcept {
+    return kItemHeaderBytes + four_if<kHasTime>(w) + (MR_UNLIKELY(is_chained()) ? kChainBytes : 0);
   }
   [[nodiscard]] std::uint32_t given_cas_offset() const noexcept {
     return flags_offset() + (has_client_flags() ? kClientFlagsBytes : 0);
   }
   [[nodiscard]] std::uint32_t key_offset() const noexcept { return key_offset(word()); }
-  /// The same of a first word that was loaded already: looking a key up asks for several things of one. Mostly nothing
-  /// is before the key but the header. (A chained item has a time.)
+  /// The same of a first word that was loaded already. Mostly nothing is before the key but the header. (A chained item
+  /// has a time.)
   [[nodiscard]] MR_ALWAYS_INLINE std::uint32_t key_offset(std::uint64_t w) const noexcept {
-    if (MR_LIKELY((w & (kHasTime | state::kHasFlags | kGivenCasBit)) == 0)) {
-      return kItemHeaderBytes;
-    }
-    return kItemHeaderBytes + ((w & kHasTime) != 0 ? kTimeBytes : 0) + (is_chained() ? kChainBytes : 0) +
-           ((w & state::kHasFlags) != 0 ? kClientFlagsBytes : 0) + ((w & kGivenCasBit) != 0 ? kGivenCasBytes : 0);
+    return MR_LIKELY((w & (kHasTime | state::kHasFlags | kGivenCasBit)) == 0) ? kItemHeaderBytes : key_offset_of_any(w);
+  }
+  /// The same where it is half and half, item by item: without a branch on it.
+  [[nodiscard]] MR_ALWAYS_INLINE std::uint32_t key_offset_of_any(std::uint64_t w) const noexcept {
+    const std::uint32_t with_flags = flags_offset(w) + four_if<state::kHasFlags>(w);
+    return MR_LIKELY((w & kGivenCasBit) == 0) ? with_flags : with_flags + kGivenCasBytes;
+  }
+  /// Time and flags have four bytes each.
+  template <std::uint64_t kBit>
+  [[nodiscard]] static MR_ALWAYS_INLINE std::uint32_t four_if(std::uint64_t w) noexcept {
+    static_assert(kTimeBytes == 4 && kClientFlagsBytes == 4 && kBit >= 4);
+    return static_cast<std::uint32_t>(w / (kBit / 4)) & 4;
   }
   [[nodiscard]] static std::uint32_t key_bytes(std::uint64_t w) noexcept { return static_cast<std::uint8_t>(w >> 8); }
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this); }

@@ -86,14 +86,21 @@ class Partition {
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
 
-  /// Before a batch of look-ups: asks for what they will read. Only a hint. At most kPrefetchMax hashes.
-  void prefetch_all(std::span<const KeyHash> hashes) const noexcept { index_.prefetch_all(hashes); }
+  /// Before a batch of look-ups: asks for what they will read. Only a hint. At most kPrefetchMax.
+  void prefetch_all(std::span<const Key> keys) const noexcept { index_.prefetch_all(keys); }
 
   // --- partition_get.cc
   /// A live item, its reference bits bumped and counted as a get (hit, miss, expired, flushed); null on a miss.
   const Item* get(const Key& key, Seconds now) noexcept;
-  /// The same without a call, for the one place that does little else.
-  MR_ALWAYS_INLINE const Item* get_here(const Key& key, Seconds now) noexcept;
+  /// The same of each of these, in order, and what of the item a reply needs; all of it stays until something is stored
+  /// or deleted, or another get finds something dead.
+  struct Got {
+    const Item* item = nullptr;   ///< null on a miss
+    const char* value = nullptr;  ///< null when it does not lie in one piece, too
+    std::uint32_t value_bytes = 0;
+    std::uint32_t client_flags = 0;
+  };
+  void get_all(std::span<const Key> keys, Seconds now, std::span<Got> out) noexcept;
   /// Get and touch (partition_touch.cc), counted as touch. With an expiry that has passed the item is handed out once
   /// more.
   const Item* get_and_touch(const Key& key, Seconds expires_at, Seconds now) noexcept;
@@ -393,6 +400,8 @@ class Partition {
   void record_succession(const Item& item, const Item& former) noexcept;
   void record_leave(const Item& item) noexcept;
   /// A hit: what CLOCK counts, and what the policy that was chosen notes.
+  /// A get but for its counters, except the class's.
+  MR_ALWAYS_INLINE Got get_uncounted(const Key& key, Seconds now) noexcept;
   void note_hit(Item& item) noexcept {
     item.bump();
     if (MR_UNLIKELY(keeps_records_)) {
@@ -542,25 +551,5 @@ class Partition {
   std::array<LastEvicted, kClassesMax + 1> last_evicted_{};
   double growth_factor_;
 };
-
-MR_ALWAYS_INLINE const Item* Partition::get_here(const Key& key, Seconds now) noexcept {
-  advance(now);
-  ++counters_.cmd_get;
-  const IndexSlot slot = index_.find(key);
-  if (!slot) {
-    ++counters_.get_misses;
-    return nullptr;
-  }
-  Item* item = item_at(slot.ref());
-  if (MR_UNLIKELY(is_dead(*item, now))) {
-    drop_dead(key, slot, now);
-    ++counters_.get_misses;
-    return nullptr;
-  }
-  note_hit(*item);
-  ++counters_.get_hits;
-  ++class_stats_[class_of(*item)].get_hits;
-  return item;
-}
 
 }  // namespace millrace::store

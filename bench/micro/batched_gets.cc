@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <random>
 #include <span>
 #include <string>
@@ -76,19 +77,18 @@ class Pairs {
 };
 
 double measure_gets(FilledPartition& partition, std::uint64_t items, std::mt19937_64& random) {
-  std::vector<std::string> bytes;
-  std::vector<KeyHash> hashes;
+  std::deque<std::string> bytes;
+  std::vector<store::Key> keys;
   for (std::size_t n = 0; n < kKeys; ++n) {
     const store::Key key = partition.key(random() % items);
-    bytes.emplace_back(key.bytes);
-    hashes.push_back(key.hash);
+    keys.push_back({.bytes = bytes.emplace_back(key.bytes), .hash = key.hash});
   }
   std::size_t hits = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (std::size_t n = 0; n < kKeys; n += kBatch) {
-    partition->prefetch_all(std::span(hashes).subspan(n, kBatch));
+    partition->prefetch_all(std::span(keys).subspan(n, kBatch));
     for (std::size_t i = n; i < n + kBatch; ++i) {
-      const store::Item* item = partition->get({bytes[i], hashes[i]}, 1);
+      const store::Item* item = partition->get(keys[i], 1);
       hits += item != nullptr && item->value()[0] == 'v' ? 1 : 0;
     }
   }

@@ -21,13 +21,17 @@ inline constexpr std::uint32_t kValueBytes = 32;
 struct ItemBytes {
   std::uint32_t key = 16;
   std::uint32_t value = kValueBytes;
+  std::uint32_t flags = 0;
 };
 
 /// Keys are all of one length, and so are values: one size class.
 class FilledPartition {
  public:
   FilledPartition(std::size_t arena_bytes, std::uint32_t items, ItemBytes bytes = {})
-      : arena_bytes_(arena_bytes), key_("key:" + std::string(bytes.key - 4, '0')), value_(bytes.value, 'v') {
+      : arena_bytes_(arena_bytes),
+        key_("key:" + std::string(bytes.key - 4, '0')),
+        value_(bytes.value, 'v'),
+        flags_(bytes.flags) {
     memory_ = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory_ == MAP_FAILED) {
       std::perror("mmap");
@@ -61,7 +65,9 @@ class FilledPartition {
     }
     return {key_, hash_key(key_, kHashSeed)};
   }
-  bool set(std::uint64_t n) { return partition_->store(key(n), value_, {}, 1).outcome == store::Outcome::Stored; }
+  bool set(std::uint64_t n) {
+    return partition_->store(key(n), value_, {.flags = flags_}, 1).outcome == store::Outcome::Stored;
+  }
 
  private:
   std::size_t arena_bytes_;
@@ -69,6 +75,7 @@ class FilledPartition {
   std::unique_ptr<store::Partition> partition_;
   std::string key_;
   const std::string value_;
+  const std::uint32_t flags_;
 };
 
 }  // namespace millrace::bench

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <deque>
 #include <random>
 #include <span>
 #include <string>
@@ -56,17 +57,16 @@ struct Keys {
     for (std::uint32_t n = 0; n < 1 << 18; ++n) {
       const std::uint64_t number = random() % static_cast<std::uint64_t>(items) + (are_there ? 0 : 1'000'000'000);
       const store::Key key = partition.key(number);
-      bytes.emplace_back(key.bytes);
-      hashes.push_back(key.hash);
+      keys.push_back({.bytes = bytes.emplace_back(key.bytes), .hash = key.hash});
     }
   }
-  [[nodiscard]] store::Key at(std::size_t n) const { return {bytes[n % bytes.size()], hashes[n % hashes.size()]}; }
+  [[nodiscard]] store::Key at(std::size_t n) const { return keys[n % keys.size()]; }
   /// `n` is a multiple of kBatch.
-  [[nodiscard]] std::span<const KeyHash> batch_at(std::size_t n) const {
-    return std::span(hashes).subspan(n % hashes.size(), kBatch);
+  [[nodiscard]] std::span<const store::Key> batch_at(std::size_t n) const {
+    return std::span(keys).subspan(n % keys.size(), kBatch);
   }
-  std::vector<std::string> bytes;
-  std::vector<KeyHash> hashes;
+  std::deque<std::string> bytes;
+  std::vector<store::Key> keys;
 };
 
 void find(benchmark::State& state, bool are_there) {

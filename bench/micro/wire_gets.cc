@@ -22,7 +22,7 @@ namespace millrace::bench {
 namespace {
 
 constexpr std::size_t kFrames = 1 << 16;
-constexpr std::size_t kAnswerBytes = 14 + 20 + 8 + 8 + 6 + 30 + 7 + 64 + 2 + 5;
+constexpr std::size_t kAnswerBytes = 14 + 20 + 8 + 8 + 6 + 30 + 11 + 64 + 2 + 5;
 
 /// The transport and what is above it, whose peer is known to it.
 struct Rig {
@@ -72,7 +72,7 @@ struct Rig {
 void gets(benchmark::State& state) {
   const auto items = static_cast<std::uint64_t>(state.range(0));
   FilledPartition partition((std::size_t{16} << 20) + items * 192, static_cast<std::uint32_t>(items),
-                            {.key = 30, .value = 64});
+                            {.key = 30, .value = 64, .flags = 12'345});
   Rig rig(partition, items, state.range(1) != 0);
   const std::uint64_t sent_before = rig.transport->stack().counters().datagrams_sent;
   const std::uint64_t bytes_before = rig.port.bytes_sent;

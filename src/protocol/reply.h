@@ -62,6 +62,8 @@ inline constexpr std::size_t kValueLineBytesMax = 6 + 250 + 1 + 10 + 1 + 10 + 1 
 /// Longest number line.
 inline constexpr std::size_t kNumberLineBytesMax = 20 + 2;
 
+// All of these may write what is behind their text, too, as far as the longest text would reach.
+
 /// `VALUE <key> <flags> <bytes>\r\n`, at most kValueLineBytesMax.
 char* write_value_line(char* at, std::string_view key, std::uint32_t flags, std::uint32_t value_bytes) noexcept;
 /// `VALUE <key> <flags> <bytes> <cas>\r\n`.

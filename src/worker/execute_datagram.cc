@@ -1,9 +1,11 @@
 // Datagrams that are answered at once: an operation of theirs meets the store, and its reply is one datagram, written
 // where it leaves from.
 
+#include <array>
 #include <cstring>
 
 #include "protocol/ascii/plain_get.h"
+#include "protocol/ascii/value_line.h"
 #include "protocol/udp_frame.h"
 #include "worker/execute.h"
 #include "worker/worker.h"
@@ -11,6 +13,28 @@
 namespace millrace::worker {
 
 using dataplane::TxKind;
+
+namespace {
+
+/// Most values are short: for them a call of memcpy costs more than the copy. Returns where `to` ends.
+char* copy_short(char* to, const char* from, std::uint32_t bytes) noexcept {
+  const auto copy_sixteen = [&](std::uint32_t at) {
+    std::array<char, 16> part;
+    std::memcpy(part.data(), from + at, part.size());
+    std::memcpy(to + at, part.data(), part.size());
+  };
+  if (MR_LIKELY(bytes - 32 <= 32)) {  // 32 to 64: from both ends
+    copy_sixteen(0);
+    copy_sixteen(16);
+    copy_sixteen(bytes - 32);
+    copy_sixteen(bytes - 16);
+  } else {
+    std::memcpy(to, from, bytes);
+  }
+  return to + bytes;
+}
+
+}  // namespace
 
 /// Where the reply of a DatagramOp goes: into the room its question came with or into the turn's datagrams, or, when it
 /// turns out to be a large value, into an exchange.
@@ -110,30 +134,47 @@ void Worker::execute_datagram(const Op& op) noexcept {
   sink.finish();
 }
 
-/// The same for the datagram that almost all are, without what only others need.
-void Worker::execute_plain_get(Op& op) noexcept {
-  if (MR_UNLIKELY(observes_)) {
-    op.request = protocol::ascii::plain_get(op.request.key);
-    execute_datagram(op);
-    return;
+/// The same for the datagrams that almost all are, as many as follow one another, without what only others need: all
+/// are looked up, and then all are answered. How many they were.
+std::uint32_t Worker::execute_plain_gets(std::uint32_t first) noexcept {
+  std::uint32_t count = 1;
+  while (first + count < batch_.size() && batch_[first + count].is_plain_get()) {
+    ++count;
   }
+  const std::span<const store::Key> keys = batch_.keys().subspan(batch_[first].datagram.key_at, count);
+  if (MR_UNLIKELY(observes_)) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      Op& op = batch_[first + i];
+      op.request = protocol::ascii::plain_get(keys[i].bytes);
+      op.hash = keys[i].hash;
+      execute_datagram(op);
+    }
+    return count;
+  }
+  partition_.get_all(keys, now_s_, std::span(got_).first(count));
+  Op* op = &batch_[first];
+  for (std::uint32_t i = 0; i < count; ++i, ++op) {
+    answer_plain_get(*op, keys[i], got_[i]);
+  }
+  return count;
+}
+
+/// What was got has been counted.
+MR_ALWAYS_INLINE void Worker::answer_plain_get(Op& op, const store::Key& key,
+                                               const store::Partition::Got& got) noexcept {
   const DatagramOp& datagram = op.datagram;
   if (MR_UNLIKELY(datagram.room == nullptr) && !datagrams_out_.has_room()) {
     submit_ops();
   }
-  const std::string_view key = op.request.key;
-  const store::Item* item = partition_.get_here({key, op.hash}, now_s_);
   char* const begin = MR_LIKELY(datagram.room != nullptr) ? datagram.room : datagrams_out_.room();
   char* at = begin + protocol::kUdpHeaderBytes;
-  if (MR_LIKELY(item != nullptr)) {
-    const std::uint32_t value_bytes = item->value_bytes();
-    if (MR_UNLIKELY(value_bytes > kDatagramValueBytesMax || item->is_chained())) {
-      execute_plain_get_long_way(op, item);
+  if (MR_LIKELY(got.item != nullptr)) {
+    if (MR_UNLIKELY(got.value_bytes > kDatagramValueBytesMax || got.value == nullptr)) {
+      answer_plain_get_long_way(op, key, got.item);
       return;
     }
-    at = protocol::write_value_line(at, key, item->client_flags(), value_bytes);
-    std::memcpy(at, item->value(), value_bytes);
-    at += value_bytes;
+    at = protocol::ascii::write_value_line_here(at, key.bytes, got.client_flags, got.value_bytes);
+    at = copy_short(at, got.value, got.value_bytes);
     std::memcpy(at, protocol::reply::kCrlf.data(), protocol::reply::kCrlf.size());
     at += protocol::reply::kCrlf.size();
   }
@@ -147,11 +188,11 @@ void Worker::execute_plain_get(Op& op) noexcept {
   }
 }
 
-/// Its value does not lie in one piece that one datagram holds. It has been found and counted.
-void Worker::execute_plain_get_long_way(Op& op, const store::Item* item) noexcept {
-  op.request = protocol::ascii::plain_get(op.request.key);
+/// Its value does not lie in one piece that one datagram holds.
+void Worker::answer_plain_get_long_way(Op& op, const store::Key& key, const store::Item* item) noexcept {
+  op.request = protocol::ascii::plain_get(key.bytes);
   DatagramSink sink(*this, op);
-  tell_item({.command = op.request.command, .key = {op.request.key, op.hash}}, item, sink);
+  tell_item({.command = op.request.command, .key = key}, item, sink);
   sink.finish();
 }
 

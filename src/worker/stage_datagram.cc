@@ -37,7 +37,16 @@ DatagramOp datagram_op(const dataplane::Event& event, std::uint16_t request_id) 
 
 // --- in
 
-void Worker::take_datagram(const dataplane::Event& event) noexcept {
+/// Those that the events begin with; what is left.
+std::span<const dataplane::Event> Worker::take_datagrams(std::span<const dataplane::Event> events) noexcept {
+  std::size_t taken = 0;
+  for (; taken < events.size() && events[taken].kind == dataplane::EventKind::Datagram; ++taken) {
+    take_datagram(events[taken]);
+  }
+  return events.subspan(taken);
+}
+
+inline void Worker::take_datagram(const dataplane::Event& event) noexcept {
   const protocol::UdpRequest datagram = protocol::read_udp_request(as_bytes(event.bytes));
   if (MR_UNLIKELY(datagram.drop != UdpDrop::None)) {
     ++(datagram.drop == UdpDrop::NoHeader ? counters_.udp_drop_no_header : counters_.udp_drop_not_whole);
@@ -65,12 +74,10 @@ void Worker::take_datagram(const dataplane::Event& event) noexcept {
     if (MR_LIKELY(owner_of(hash) == id_)) {
       ++counters_.requests;
       Op& op = batch_.add();
-      op.request.key = key;
-      op.hash = hash;
       op.datagram = datagram_op(event, datagram.request_id);
       op.datagram.is_plain_get = true;
+      op.datagram.key_at = static_cast<std::uint8_t>(batch_.will_find({key, hash}));
       op.is_remote = false;
-      batch_.will_find(hash);
       return;
     }
   }
@@ -89,7 +96,7 @@ void Worker::take_other_datagram(const dataplane::Event& event, std::uint16_t re
       op.datagram = datagram_op(event, request_id);
       op.is_remote = false;
       batch_.add();
-      batch_.will_find(op.hash);
+      batch_.will_find({op.request.key, op.hash});
       return;
     }
   }

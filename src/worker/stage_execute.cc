@@ -41,12 +41,12 @@ void Worker::execute_batch() noexcept {
   }
   ++counters_.batches;
   const std::uint32_t count = batch_.size();
-  partition_.prefetch_all(batch_.hashes());
+  partition_.prefetch_all(batch_.keys());
   for (std::uint32_t i = 0; i < count; ++i) {
     Op& op = batch_[i];
     if (op.datagram.flow != nullptr) {
       if (MR_LIKELY(op.datagram.is_plain_get)) {
-        execute_plain_get(op);
+        i += execute_plain_gets(i) - 1;
       } else {
         execute_datagram(op);
       }

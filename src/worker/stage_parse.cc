@@ -82,7 +82,7 @@ void Worker::take_request(Connection& connection, const protocol::Request& reque
     if (MR_UNLIKELY(request.extra_bytes != 0)) {
       op.request.extra_at = batch_.keep(request.extra()).data();
     }
-    batch_.will_find(op.hash);
+    batch_.will_find({op.request.key, op.hash});
     return;
   }
   op.is_remote = true;

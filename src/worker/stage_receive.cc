@@ -97,7 +97,7 @@ std::uint32_t Worker::serve_asks_from(WorkerId from, Instant until, bool& is_lat
   std::uint32_t served = 0;
   while (served < kAsksPerLaneMax) {
     std::array<const std::byte*, kAsksPerGroupMax> group;
-    std::array<KeyHash, kAsksPerGroupMax> hashes;
+    std::array<store::Key, kAsksPerGroupMax> keys;
     std::uint32_t count = 0;
     std::uint32_t slots = 0;
     for (const std::byte* message = ring.front(); message != nullptr && count < group.size();
@@ -106,11 +106,11 @@ std::uint32_t Worker::serve_asks_from(WorkerId from, Instant until, bool& is_lat
       if (ask.slots == 0 || static_cast<std::uint8_t>(ask.kind) == 0) {
         break;  // the ring's own skip: front() steps over it next time
       }
-      hashes[count] = KeyHash{ask.hash};
+      keys[count] = {{payload(message, sizeof(ask)), ask.key_bytes}, KeyHash{ask.hash}};
       group[count++] = message;
       slots += ask.slots;
     }
-    partition_.prefetch_all(std::span(hashes).first(count));
+    partition_.prefetch_all(std::span(keys).first(count));
     std::uint32_t done = 0;
     for (; done < count; ++done) {
       const auto ask = read_header<mesh::Ask>(group[done]);
@@ -220,12 +220,12 @@ bool Worker::poll_transport(bool may_sleep, bool did_something) noexcept {
       read_watch_board();
     }
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    const dataplane::Event& event = events_[i];
-    if (event.kind == dataplane::EventKind::Datagram) {
-      take_datagram(event);
+  for (std::span<const dataplane::Event> rest(events_.data(), count); !rest.empty();) {
+    if (rest.front().kind == dataplane::EventKind::Datagram) {
+      rest = take_datagrams(rest);
     } else {
-      take_event(event);
+      take_event(rest.front());
+      rest = rest.subspan(1);
     }
   }
   return count > 0;

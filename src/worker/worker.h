@@ -161,6 +161,7 @@ class Worker final : private LoanReader {
   void unblock(Connection& connection, Blocked reason) noexcept;
 
   // --- stage_datagram.cc: a datagram's commands, and its answer
+  std::span<const dataplane::Event> take_datagrams(std::span<const dataplane::Event> events) noexcept;
   void take_datagram(const dataplane::Event& event) noexcept;
   void take_other_datagram(const dataplane::Event& event, std::uint16_t request_id, CommandSet refused) noexcept;
   [[nodiscard]] bool is_single_operation(std::string_view commands, protocol::Request& request) noexcept;
@@ -185,8 +186,9 @@ class Worker final : private LoanReader {
   }
   [[nodiscard]] MR_COLD bool may_amplify(const dataplane::DatagramFlow& flow) noexcept;
   void execute_datagram(const Op& op) noexcept;
-  void execute_plain_get(Op& op) noexcept;
-  MR_COLD void execute_plain_get_long_way(Op& op, const store::Item* item) noexcept;
+  std::uint32_t execute_plain_gets(std::uint32_t first) noexcept;
+  MR_ALWAYS_INLINE void answer_plain_get(Op& op, const store::Key& key, const store::Partition::Got& got) noexcept;
+  MR_COLD void answer_plain_get_long_way(Op& op, const store::Key& key, const store::Item* item) noexcept;
   void answer_at_once(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
   void answer_in_room(const DatagramOp& datagram, std::uint32_t bytes) noexcept;
 
@@ -335,7 +337,8 @@ class Worker final : private LoanReader {
   ConnectionTable connections_;
   ReplyMemory memory_;
   Batch batch_;
-  protocol::Scratch scratch_;  ///< of the request parsed last
+  std::array<store::Partition::Got, kBatchOpsMax> got_;  ///< for gets of the batch
+  protocol::Scratch scratch_;                            ///< of the request parsed last
   WorkerCounters counters_;
   PrefixStats prefix_stats_;
   bool observes_ = false;  ///< prefixes are counted, hot keys looked for, or somebody watches

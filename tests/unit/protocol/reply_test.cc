@@ -52,6 +52,20 @@ TEST(WriteReply, NumbersAtEveryLength) {
   EXPECT_EQ(number_line(std::numeric_limits<std::uint64_t>::max()), "18446744073709551615\r\n");
 }
 
+TEST(WriteReply, EveryNumberOfFiveDigitsAndMany) {
+  for (std::uint64_t number = 0; number < 100'000; ++number) {
+    ASSERT_EQ(number_line(number), std::to_string(number) + "\r\n");
+  }
+  std::mt19937_64 random(test_seed());
+  for (int n = 0; n < 100'000; ++n) {
+    const std::uint64_t number = random() >> random() % 64;
+    ASSERT_EQ(number_line(number), std::to_string(number) + "\r\n");
+    const auto flags = static_cast<std::uint32_t>(number);
+    ASSERT_EQ(value_line("key", flags, flags >> 8),
+              "VALUE key " + std::to_string(flags) + " " + std::to_string(flags >> 8) + "\r\n");
+  }
+}
+
 TEST(WriteReply, KeysOfEveryLength) {
   std::string key;
   while (key.size() < 250) {

@@ -1,8 +1,13 @@
 // The storing commands, one by one, and what they count.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+#include <random>
 #include <string>
+#include <vector>
 
+#include "support/seed.h"
 #include "unit/store/partition_fixture.h"
 
 namespace millrace::store::tests {
@@ -298,6 +303,69 @@ TEST(Get, CountsHitsAndMissesAndPeekDoesNot) {
     class_hits += store->class_stats(id, 1).get_hits;
   }
   EXPECT_EQ(class_hits, 1U);
+}
+
+/// Two stores with the same items of every shape: one is asked for many keys at once, the other for each.
+TEST(Get, ManyAtOnceAreAsOneAfterTheOther) {
+  std::mt19937_64 random(millrace::tests::test_seed());
+  const auto below = [&](std::uint64_t end) { return random() % end; };
+  Store together(64);
+  Store one_by_one(64);
+  std::vector<std::string> names;
+  for (int n = 0; n < 300; ++n) {
+    const std::size_t key_bytes = below(2) == 0 ? 1 + below(kKeyBytesMax) : 8 + below(30);
+    std::string name = std::to_string(n) + std::string(key_bytes, static_cast<char>('a' + n % 26));
+    name.resize(std::max(key_bytes, std::to_string(n).size()));
+    names.push_back(name);
+    const std::string value(below(20) == 0 ? below(200'000) : below(300), 'v');
+    const StoreArgs args{.flags = below(2) == 0 ? 0U : static_cast<std::uint32_t>(random()),
+                         .expires_at = below(2) == 0 ? kNever : static_cast<Seconds>(2 + below(6))};
+    const MetaStoreArgs meta{.given_cas = below(4) == 0 ? std::optional<Cas>(random()) : std::nullopt};
+    for (Store* store : {&together, &one_by_one}) {
+      ASSERT_EQ((*store)->store(make_key(name), value, args, meta, 1).outcome, Outcome::Stored);
+      if (n == 100) {
+        (*store)->flush(1, 1);
+      }
+    }
+  }
+  for (Seconds now = 1; now < 10; ++now) {
+    std::vector<Key> keys;
+    for (std::size_t count = 1 + below(kPrefetchMax); keys.size() < count;) {
+      keys.push_back(below(5) == 0 ? make_key("nobody has it") : make_key(names[below(names.size())]));
+    }
+    together->prefetch_all(keys);
+    std::vector<Partition::Got> got(keys.size());
+    together->get_all(keys, now, got);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const Item* item = one_by_one->get(keys[i], now);
+      ASSERT_EQ(got[i].item != nullptr, item != nullptr) << keys[i].bytes << " at " << now;
+      if (item == nullptr) {
+        continue;
+      }
+      EXPECT_EQ(got[i].item->key(), keys[i].bytes);
+      EXPECT_EQ(got[i].client_flags, item->client_flags());
+      ASSERT_EQ(got[i].value_bytes, item->value_bytes());
+      EXPECT_EQ(got[i].value == nullptr, item->is_chained());
+      EXPECT_EQ(got[i].item->clock(), item->clock());
+      if (got[i].value != nullptr) {
+        EXPECT_EQ(std::string_view(got[i].value, got[i].value_bytes), one_by_one.value_of(item));
+      }
+    }
+    const PartitionCounters& ours = together->counters();
+    const PartitionCounters& theirs = one_by_one->counters();
+    EXPECT_EQ(ours.cmd_get, theirs.cmd_get);
+    EXPECT_EQ(ours.get_hits, theirs.get_hits);
+    EXPECT_EQ(ours.get_misses, theirs.get_misses);
+    EXPECT_EQ(ours.get_expired, theirs.get_expired);
+    EXPECT_EQ(ours.get_flushed, theirs.get_flushed);
+    EXPECT_EQ(ours.curr_items, theirs.curr_items);
+    for (std::uint32_t id = 1; id <= together->classes(); ++id) {
+      EXPECT_EQ(together->class_stats(id, now).get_hits, one_by_one->class_stats(id, now).get_hits);
+    }
+    together->check();
+  }
+  EXPECT_GT(together->counters().get_expired, 0U);
+  EXPECT_GT(together->counters().get_flushed, 0U);
 }
 
 TEST(VisitClass, ShowsLiveItemsAndStopsWhenTold) {

@@ -308,14 +308,14 @@ TEST(Index, PrefetchingIsAHintForAnyHash) {
   for (const std::string& key : keys_of_one_bucket(30)) {
     world.add(key);
   }
-  std::vector<KeyHash> hashes;
+  std::vector<Key> keys;
   for (std::uint64_t n = 0; n < kPrefetchMax - 30; ++n) {
-    hashes.push_back(KeyHash{n * 0x0123'4567'89ab'cdef});
+    keys.push_back({.bytes = "not looked at", .hash = KeyHash{n * 0x0123'4567'89ab'cdef}});
   }
   for (const std::string& key : keys_of_one_bucket(30)) {
-    hashes.push_back(hash_key(key, kHashSeed));
+    keys.push_back({.bytes = "not looked at", .hash = hash_key(key, kHashSeed)});
   }
-  world.index.prefetch_all(hashes);
+  world.index.prefetch_all(keys);
   world.index.prefetch_all({});
   world.index.check();
 }
