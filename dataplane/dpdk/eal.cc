@@ -23,6 +23,8 @@
 #include <optional>
 #include <utility>
 
+#include "dataplane/dpdk/unmap_guard.h"
+
 namespace millrace::dpdk {
 namespace {
 
@@ -270,6 +272,7 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
     }
     prefer_node(*node);  // EAL takes and touches all memory now, and without huge pages does not choose where
   }
+  guard_unmaps();
   const int parsed = rte_eal_init(static_cast<int>(words.size()) - 1, words.data());
   const int error = rte_errno;
   (void)::sched_setaffinity(0, sizeof before, &before);

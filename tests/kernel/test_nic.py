@@ -168,14 +168,21 @@ class Card(CardCase):
 
     def test_a_generator_that_is_killed(self):
         self.serve(f"memif:{self.folder}/m.sock,server")
-        # At a few requests a second: DPDK 22.11's memif may fall when its peer goes in the midst of a burst.
-        victim = subprocess.Popen(
-            self.load("--server", f"{PEER4}:{PORT}", "--keys", "100", "--mode", "fill,get", "--rate", "50", "--seconds", "60"),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.wait_for(lambda: int(self.stats()["cmd_get"]) > 5)
-        victim.kill()
-        victim.wait()
-        # It has the MAC of the one before, so nobody has to find out that it is another.
+        with open(self.millrace, "rb") as program:
+            is_guarded = re.search(rb"__[at]san_init", program.read()) is None
+        # In the midst of bursts, where DPDK unmaps what the peer had shared; a sanitizer has a munmap() of its own, and then
+        # nothing makes DPDK wait (unmap_guard.h).
+        speed = [] if is_guarded else ["--rate", "50"]
+        for _ in range(10 if is_guarded else 1):
+            before = int(self.stats()["cmd_get"])
+            victim = subprocess.Popen(
+                self.load("--server", f"{PEER4}:{PORT}", "--keys", "100", "--mode", "fill,get", *speed, "--seconds", "60"),
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.wait_for(lambda before=before: int(self.stats()["cmd_get"]) > before + 5)
+            time.sleep(self.prng.random() / 10)
+            victim.kill()
+            victim.wait()
+        # It has the MAC of those before, so nobody has to find out that it is another.
         done = subprocess.run(self.load("--server", f"{PEER4}:{PORT}", "--keys", "100", "--mode", "fill,get", "--requests",
                                         "2000"), capture_output=True, text=True, timeout=100)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.said())
