@@ -6,7 +6,7 @@
 
 One server core, one generator core. In each round, in turn: frame_echo (driver and nothing else on both sides); the same with
 a server that reads what a get of one of so many uniform keys has to read, and does nothing else: what this machine allows any
-server; Millrace asked by frame_gets (a client that is nothing but the driver) with Zipf and with uniform keys; Millrace asked
+server; bare_gets, which is the driver and our store and nothing between them, and then Millrace, both asked by frame_gets (a client that is nothing but the driver) with Zipf and with uniform keys; Millrace asked
 by millrace-load over the same port; and memcached -t 1 over loopback by UDP and by TCP, asked by millrace-load with 64
 connections. Who is not asked is stopped. Ratios are to the same round; a round in which the two cores' distance changed (c2c)
 is marked and left out of the medians, since that distance decides how much any port carries.
@@ -71,6 +71,40 @@ class Carded(Server):
         self.process.send_signal(signal.SIGCONT)
 
 
+class Bare:
+    """bare_gets; stopped while others are measured."""
+
+    process = None
+
+    def __init__(self, folder, arguments):
+        path = os.path.join(folder, "bare")
+        ours, self.theirs = {
+            "memif": (f"memif:{path},server", f"memif:{path}"),
+            "vhost": (f"vhost:{path}", f"virtio-user:{path},packed_vq=1"),
+        }[arguments.port]
+        self.words = [os.path.join(BUILD, "bench", "limits", "bare_gets"), ours, str(arguments.cores[0]), str(arguments.keys)]
+
+    def start(self):
+        self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True)
+        if not self.process.stdout.readline().startswith("ready"):
+            raise Trouble("bare_gets does not start")
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.resume()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(20)
+
+
 def ask_by_frames(server, arguments, order, seed):
     words = [FRAME_GETS, server.theirs, arguments.cores[1], arguments.window, arguments.keys, order, arguments.seconds, seed]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=arguments.seconds + 60)
@@ -115,7 +149,7 @@ def distance_ns(arguments):
     return machine.core_distance_ns(*arguments.cores)
 
 
-def measure_round(number, server, memcached, arguments):
+def measure_round(number, server, bare, memcached, arguments):
     found, distances = {}, [distance_ns(arguments)]
 
     def row(name, ask):
@@ -128,12 +162,15 @@ def measure_round(number, server, memcached, arguments):
 
     row("echo", lambda: echo(0))
     row("echo that reads", lambda: echo(arguments.keys))
-    server.resume()
-    # Not counted: where another process has just used a gigabyte, finding this one's pages again takes a virtual machine a
-    # second or so, in which gets are a fifth slower.
-    ask_by_frames(server, arguments, "uniform", number + 1)
-    for order in ("zipf", "uniform"):
-        row(f"millrace {order}", lambda order=order: ask_by_frames(server, arguments, order, number + 1))
+    for name, asked in (("driver and store", bare), ("millrace", server)):
+        if name == "millrace":
+            bare.pause()
+        asked.resume()
+        # Not counted: where another process has just used a gigabyte, finding this one's pages again takes a virtual machine a
+        # second or so, in which gets are a fifth slower.
+        ask_by_frames(asked, arguments, "uniform", number + 1)
+        for order in ("zipf", "uniform"):
+            row(f"{name} {order}", lambda asked=asked, order=order: ask_by_frames(asked, arguments, order, number + 1))
     row("millrace by millrace-load", lambda: ask_by_generator(server, arguments))
     server.pause()
     if memcached is not None:
@@ -155,8 +192,10 @@ def table(rounds):
         print(f"\ncores {place}: {len(chosen)} rounds, medians (quartiles of the ratios)")
         for name in chosen[0]:
             words = [f"{name:<30} {statistics.median(each[name] for each in chosen) / 1e6:6.2f} M/s"]
-            for base in ("echo", "echo that reads", "memcached UDP", "memcached TCP", "memcached TCP, 16 in flight"):
-                if base in chosen[0] and base != name and (name.startswith("millrace") or base == "echo" and name == "echo that reads"):
+            own = f"driver and store {name.split()[-1]}"
+            for base in ("echo", "echo that reads", own, "memcached UDP", "memcached TCP", "memcached TCP, 16 in flight"):
+                is_limit = name == "echo that reads" or name.startswith("driver")
+                if base in chosen[0] and base != name and (name.startswith("millrace") or base == "echo" and is_limit):
                     ratios = [each[name] / each[base] for each in chosen]
                     low, high = script.quartiles(ratios)
                     words.append(f"{statistics.median(ratios):.2f} x {base} ({low:.2f} to {high:.2f})")
@@ -166,20 +205,24 @@ def table(rounds):
 def run(arguments):
     facts = script.announced_machine()
     memory_mib = arguments.keys * 170 // 2**20 + 192
-    if machine.available_bytes() < 2.2 * memory_mib * 2**20:
-        raise Trouble(f"{arguments.keys} keys in two servers need {2 * memory_mib} MiB: take fewer --keys")
+    if machine.available_bytes() < 3.2 * memory_mib * 2**20:
+        raise Trouble(f"{arguments.keys} keys in three servers need {3 * memory_mib} MiB: take fewer --keys")
     rounds = []
     with tempfile.TemporaryDirectory() as folder, Carded(folder, arguments, memory_mib) as server:
         fill(server, arguments)
         server.pause()
+        bare = Bare(folder, arguments)
         memcached = Server("memcached", arguments.memcached, memory_mib, arguments.cores[0], serves_udp=True) \
             if arguments.memcached else None
         try:
+            bare.start()
+            bare.pause()
             if memcached is not None:
                 fill(memcached.start(), arguments)
             for number in range(arguments.rounds):
-                rounds.append(measure_round(number, server, memcached, arguments))
+                rounds.append(measure_round(number, server, bare, memcached, arguments))
         finally:
+            bare.stop()
             server.resume()
             if memcached is not None:
                 memcached.stop()
