@@ -92,14 +92,15 @@ class Partition {
   // --- partition_get.cc
   /// A live item, its reference bits bumped and counted as a get (hit, miss, expired, flushed); null on a miss.
   const Item* get(const Key& key, Seconds now) noexcept;
-  /// The same of each of these, in order, and what of the item a reply needs; all of it stays until something is stored
-  /// or deleted, or another get finds something dead.
+  /// An item that was asked for, and what a reply needs of it.
   struct Got {
     const Item* item = nullptr;   ///< null on a miss
     const char* value = nullptr;  ///< null when it does not lie in one piece, too
     std::uint32_t value_bytes = 0;
     std::uint32_t client_flags = 0;
   };
+  /// A get of each of these, in order. All of `out` stays until something is stored or deleted, or another get finds
+  /// something dead.
   void get_all(std::span<const Key> keys, Seconds now, std::span<Got> out) noexcept;
   /// Get and touch (partition_touch.cc), counted as touch. With an expiry that has passed the item is handed out once
   /// more.
@@ -244,7 +245,9 @@ class Partition {
   [[nodiscard]] Continuation* continuation_at(ItemRef ref) const noexcept {
     return reinterpret_cast<Continuation*>(pages_.at(ref));
   }
-  [[nodiscard]] bool is_dead(const Item& item, Seconds now) const noexcept {
+  /// Of an Item, or of its Head.
+  template <typename Of>
+  [[nodiscard]] bool is_dead(const Of& item, Seconds now) const noexcept {
     return has_expired(item.expires_at(), now) || item.change() <= flushed_cas_;
   }
   /// The class an item's first chunk belongs to, without a look at the page table where its size tells.

@@ -26,7 +26,7 @@ MR_ALWAYS_INLINE Partition::Got Partition::get_uncounted(const Key& key, Seconds
   if (!head) {
     return {};
   }
-  if (MR_UNLIKELY(has_expired(head.expires_at(), now) || head.change() <= flushed_cas_)) {
+  if (MR_UNLIKELY(is_dead(head, now))) {
     drop_dead(key, index_.find(key), now);
     return {};
   }

@@ -5,7 +5,6 @@
 // Values of 64 bytes, flags of five digits, as millrace-load fills them. As many questions as a worker takes in a turn
 // are looked up together.
 #include <fmt/format.h>
-#include <poll.h>
 #include <rte_arp.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
@@ -20,7 +19,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/affinity.h"
 #include "base/huge_memory.h"
 #include "base/result.h"
 #include "bench/limits/arguments.h"
@@ -47,12 +45,6 @@ struct [[gnu::packed, gnu::aligned(2)]] Headers {
   rte_ipv4_hdr ip;
   rte_udp_hdr udp;
 };
-
-bool input_ended() {
-  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  char byte = 0;
-  return ::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0;
-}
 
 struct Store {
   HugeMemory memory;
@@ -208,32 +200,22 @@ int run(int argc, char** argv) {
   if (!names) {
     return complain(names.error());
   }
-  const auto spec = dpdk::parse_port_spec(argv[1]);
-  if (!spec) {
-    return complain(spec.error());
+  const auto own = open_own_port(argv[1], cpu);
+  if (!own) {
+    return complain(own.error());
   }
-  const auto eal = dpdk::Eal::start({.ports = {*spec}, .worker_cpus = {cpu}, .memory_bytes = 64U << 20});
-  if (!eal) {
-    return complain(eal.error());
-  }
-  const auto port = open_port(*spec);
-  if (!port) {
-    return complain(port.error());
-  }
-  if (const auto pinned = pin_this_thread(cpu); !pinned) {
-    return complain(pinned.error());
-  }
+  const Port& port = own->port;
   auto store = Store::create(keys, *names);
   if (!store) {
     return complain(store.error());
   }
-  fmt::print("ready {}\n", port->driver);
+  fmt::print("ready {}\n", port.driver);
   std::fflush(stdout);
-  Server server(*port, *store->partition);
+  Server server(port, *store->partition);
   for (std::uint64_t turns = 0; ++turns % 65'536 != 0 || !input_ended();) {
     server.turn();
   }
-  close_port(*port);
+  close_port(port);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 // frame_gets. One thread. Cold but for what its users call of rte_ethdev themselves.
 #pragma once
 
+#include <poll.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -9,9 +10,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/affinity.h"
 #include "base/result.h"
 #include "dataplane/dpdk/eal.h"
 
@@ -50,6 +54,38 @@ inline Result<Port> open_port(const dpdk::PortSpec& spec) {
     return fail("the port does not start");
   }
   return port;
+}
+
+/// A port for the calling thread, which is pinned, and what it stands on. Once in a process.
+struct OwnPort {
+  std::unique_ptr<dpdk::Eal> eal;
+  Port port;
+};
+
+inline Result<OwnPort> open_own_port(const char* text, std::uint32_t cpu) {
+  const auto spec = dpdk::parse_port_spec(text);
+  if (!spec) {
+    return std::unexpected(spec.error());
+  }
+  auto eal = dpdk::Eal::start({.ports = {*spec}, .worker_cpus = {cpu}, .memory_bytes = 64U << 20});
+  if (!eal) {
+    return std::unexpected(eal.error());
+  }
+  auto port = open_port(*spec);
+  if (!port) {
+    return std::unexpected(port.error());
+  }
+  if (const auto pinned = pin_this_thread(cpu); !pinned) {
+    return std::unexpected(pinned.error());
+  }
+  return OwnPort{.eal = std::move(*eal), .port = std::move(*port)};
+}
+
+/// What a server here runs until.
+inline bool input_ended() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  char byte = 0;
+  return ::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0;
 }
 
 inline bool await_link(const Port& port) {

@@ -9,7 +9,6 @@
 // bytes. Both sides poll, in bursts of 32, and are pinned. Distance of the two cores decides everything: measure it
 // with c2c before and after (frame_echo.py does).
 #include <fmt/format.h>
-#include <poll.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
@@ -27,7 +26,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/affinity.h"
 #include "base/attributes.h"
 #include "base/huge_memory.h"
 #include "base/result.h"
@@ -51,12 +49,6 @@ struct [[gnu::packed, gnu::aligned(2)]] Frame {
 constexpr std::uint16_t kHeaderBytes = offsetof(Frame, sent_at);
 constexpr std::uint16_t kPayloadMin = sizeof(Frame) - kHeaderBytes;
 constexpr std::uint16_t kPayloadMax = 1472;
-
-bool input_ended() {
-  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  char byte = 0;
-  return ::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0;
-}
 
 /// False: not one of ours.
 bool turn_round(rte_mbuf& mbuf) {
@@ -292,21 +284,11 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "frame_echo: {}\n", error.what);
     return 1;
   };
-  const auto spec = dpdk::parse_port_spec(argv[2]);
-  if (!spec) {
-    return complain(spec.error());
+  const auto own = open_own_port(argv[2], cpu);
+  if (!own) {
+    return complain(own.error());
   }
-  const auto eal = dpdk::Eal::start({.ports = {*spec}, .worker_cpus = {cpu}, .memory_bytes = 64U << 20});
-  if (!eal) {
-    return complain(eal.error());
-  }
-  const auto port = open_port(*spec);
-  if (!port) {
-    return complain(port.error());
-  }
-  if (const auto pinned = pin_this_thread(cpu); !pinned) {
-    return complain(pinned.error());
-  }
+  const Port& port = own->port;
   int status = 1;
   if (!is_client) {
     std::optional<Table> table;
@@ -317,14 +299,14 @@ int run(int argc, char** argv) {
       }
       table.emplace(std::move(*made));
     }
-    status = serve(*port, table);
-  } else if (await_link(*port)) {
+    status = serve(port, table);
+  } else if (await_link(port)) {
     ::usleep(200'000);  // the other side sees it, too
-    status = Client(*port, load).run();
+    status = Client(port, load).run();
   } else {
     fmt::print(stderr, "frame_echo: nobody at the other end\n");
   }
-  close_port(*port);
+  close_port(port);
   return status;
 }
 

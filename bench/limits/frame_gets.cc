@@ -18,7 +18,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/affinity.h"
 #include "bench/limits/arguments.h"
 #include "bench/limits/bare_port.h"
 #include "bench/load/key_sequence.h"
@@ -248,29 +247,19 @@ int run(int argc, char** argv) {
   if (!names) {
     return complain(names.error());
   }
-  const auto spec = dpdk::parse_port_spec(argv[1]);
-  if (!spec) {
-    return complain(spec.error());
+  const auto own = open_own_port(argv[1], cpu);
+  if (!own) {
+    return complain(own.error());
   }
-  const auto eal = dpdk::Eal::start({.ports = {*spec}, .worker_cpus = {cpu}, .memory_bytes = 64U << 20});
-  if (!eal) {
-    return complain(eal.error());
-  }
-  const auto port = open_port(*spec);
-  if (!port) {
-    return complain(port.error());
-  }
-  if (const auto pinned = pin_this_thread(cpu); !pinned) {
-    return complain(pinned.error());
-  }
+  const Port& port = own->port;
   int status = 1;
-  if (await_link(*port)) {
+  if (await_link(port)) {
     ::usleep(200'000);  // the other side sees it, too
-    status = Client(*port, load, *names).run();
+    status = Client(port, load, *names).run();
   } else {
     fmt::print(stderr, "frame_gets: nobody at the other end\n");
   }
-  close_port(*port);
+  close_port(port);
   return status;
 }
 

@@ -7,22 +7,13 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "protocol/ascii/value_line.h"
 
 namespace millrace::load {
 namespace {
 
 constexpr std::string_view kPrefix = "key:";
 constexpr std::string_view kCounterPrefix = "ctr:";
-
-constexpr std::array<char, 200> two_digits() {
-  std::array<char, 200> table{};
-  for (std::size_t i = 0; i < 100; ++i) {
-    table[2 * i] = static_cast<char>('0' + i / 10);
-    table[2 * i + 1] = static_cast<char>('0' + i % 10);
-  }
-  return table;
-}
-constexpr std::array<char, 200> kTwoDigits = two_digits();
 
 }  // namespace
 
@@ -55,7 +46,7 @@ char* KeyText::write(std::uint64_t number, char* out) const noexcept {
   std::uint32_t left = digits_;
   for (; left >= 2; left -= 2) {
     at -= 2;
-    std::memcpy(at, &kTwoDigits[2 * (number % 100)], 2);
+    std::memcpy(at, &protocol::ascii::kPairs[2 * (number % 100)], 2);
     number /= 100;
   }
   if (left == 1) {
